@@ -44,6 +44,8 @@ static const char *const carried[] = {
 	"file_locks",	  "watches",
 	"pidfds",	  "asynchronous",
 	"stops",	  "tables",
+	"one_memory",
+	"spawning",
 	"sealed",	  "deleted_program",
 	"memory_program", "deleted_folders",
 	"terminals",	  "kernel_files",

@@ -23,26 +23,19 @@ int inventories_name(const struct inventories *all, uint32_t index, int r, struc
 }
 
 /* Through the parents: only from them a process can have a table. */
-static void find_shared(const struct inventories *all)
+static void find_shared(struct inventory *inventory)
 {
-	for (uint32_t i = 0; i < all->count; i++) {
-		struct inventory *inventory = all->inventory[i];
+	inventory->member.shares = 0;
+	for (int i = 0; i < OTHERS_TABLES && inventory->parent; i++) {
+		enum image_shares share = others_tables[i].share;
 
-		inventory->member.shares = 0;
-		for (int j = 0; j < OTHERS_TABLES && inventory->parent; j++)
-			if (others_tables[j].share &&
-			    os_kcmp(inventory->parent->pid, inventory->pid,
-				    others_tables[j].kind) == 0)
-				inventory->member.shares |= others_tables[j].share;
+		/* The table of address spaces is the first. */
+		if (share == IMAGE_SHARES_HANDLERS &&
+		    !(inventory->member.shares & IMAGE_SHARES_MEMORY))
+			continue;
+		if (os_kcmp(inventory->parent->pid, inventory->pid, others_tables[i].kind) == 0)
+			inventory->member.shares |= share;
 	}
-}
-
-/* The process that is to have the table first on the target, and gives it to its children. */
-static const struct inventory *giver_of(const struct inventory *inventory, uint32_t share)
-{
-	while (inventory->member.shares & share)
-		inventory = inventory->parent;
-	return inventory;
 }
 
 /* One table of processes that move. */
@@ -67,7 +60,7 @@ static int by_table(const void *a, const void *b, void *ctx)
 
 static int check_kin(const struct kin *kin, uint32_t *order, struct refusal *refusal)
 {
-	uint32_t share = kin->table->share;
+	enum image_shares share = kin->table->share;
 	int r = 0;
 
 	for (uint32_t i = 0; i < kin->all->count; i++)
@@ -77,7 +70,7 @@ static int check_kin(const struct kin *kin, uint32_t *order, struct refusal *ref
 		const struct inventory *one = kin->all->inventory[order[i - 1]];
 		const struct inventory *other = kin->all->inventory[order[i]];
 
-		if (!share || giver_of(one, share) != giver_of(other, share))
+		if (inventory_holder(one, share) != inventory_holder(other, share))
 			r = others_check_table(one, other->pid, kin->table, refusal);
 	}
 	return r;
@@ -131,6 +124,7 @@ static int read_one(const struct inventories *all, uint32_t index, const struct 
 {
 	if (index)
 		all->inventory[index]->init = all->inventory[0]->init;
+	find_shared(all->inventory[index]);
 	return inventories_name(
 		all, index, inventory_read(all->inventory[index], host, first, refusal), refusal);
 }
@@ -144,12 +138,10 @@ int inventories_read(const struct inventories *all, const struct migrate_host *h
 	tables_clear(all->tables);
 	for (uint32_t i = 0; i < all->count && r == 0; i++)
 		r = read_one(all, i, host, first, refusal);
-	if (r == 0) {
-		find_shared(all);
+	if (r == 0)
 		r = read_descriptors(all, host, !first, refusal);
-		if (r == 0)
-			r = sysv_read(all, refusal);
-	}
+	if (r == 0)
+		r = sysv_read(all, refusal);
 	for (uint32_t i = 0; i < all->count && r == 0; i++)
 		r = inventories_name(all, i,
 				     fitness_check_semaphores(all->inventory[i],

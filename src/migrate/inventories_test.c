@@ -126,10 +126,27 @@ static void test_kin(void)
 	CHECK_EQ(inventories_check_kin(&of_all, &refusal), 0); /* they are gone */
 }
 
+/* What a process has in common is its parent's, or that of the parent's parent. */
+static void test_holder(void)
+{
+	static struct inventory kin[3];
+
+	for (int i = 1; i < 3; i++) {
+		kin[i].parent = &kin[i - 1];
+		kin[i].member.shares = IMAGE_SHARES_MEMORY;
+	}
+	CHECK(inventory_maps(&kin[0]) == &kin[0].maps);
+	CHECK(inventory_maps(&kin[2]) == &kin[0].maps);
+	CHECK(inventory_holder(&kin[2], IMAGE_SHARES_HANDLERS) == &kin[2]);
+	kin[1].member.shares = IMAGE_SHARES_FILES;
+	CHECK(inventory_maps(&kin[2]) == &kin[1].maps);
+}
+
 int main(void)
 {
 	TEST(test_named);
 	TEST(test_first);
 	TEST(test_kin);
+	TEST(test_holder);
 	return test_end();
 }

@@ -135,6 +135,20 @@ int inventory_threads(struct inventory *inventory)
 	return r == -ENOENT ? -ESRCH : r;
 }
 
+const struct inventory *inventory_holder(const struct inventory *inventory, enum image_shares share)
+{
+	while (inventory->member.shares & share) {
+		assert(inventory->parent); /* with whom it has that in common */
+		inventory = inventory->parent;
+	}
+	return inventory;
+}
+
+const struct maps *inventory_maps(const struct inventory *inventory)
+{
+	return &inventory_holder(inventory, IMAGE_SHARES_MEMORY)->maps;
+}
+
 int inventory_refuse_threads(const struct inventory *inventory, int r, struct refusal *refusal)
 {
 	assert(r < 0);
@@ -472,7 +486,9 @@ int inventory_read(struct inventory *inventory, const struct migrate_host *host,
 		r = read_paths(inventory, refusal);
 	if (r == 0)
 		r = inventory_read_timers(inventory, refusal);
-	if (r == 0)
+	if (inventory->member.shares & IMAGE_SHARES_MEMORY)
+		maps_clear(&inventory->maps);
+	else if (r == 0)
 		r = inventory_read_maps(inventory, host, NULL, refusal);
 	inventory->process.thread_count = inventory->thread_count;
 	inventory->process.timer_count = inventory->timer_count;

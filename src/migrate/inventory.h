@@ -62,6 +62,13 @@ int inventory_threads(struct inventory *inventory);
 /* The one with this number as seen here, or NULL. The leader is first, the others are sorted. */
 const struct inventory_thread *inventory_thread(const struct inventory *inventory, pid_t tid);
 
+/* The process that is to have the table first on the target, and gives it to its children: itself, or an ancestor. */
+const struct inventory *inventory_holder(const struct inventory *inventory,
+					 enum image_shares share);
+
+/* The mappings of its memory. */
+const struct maps *inventory_maps(const struct inventory *inventory);
+
 /* The sentence for an error of inventory_threads(). */
 int inventory_refuse_threads(const struct inventory *inventory, int r, struct refusal *refusal);
 

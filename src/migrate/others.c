@@ -168,10 +168,10 @@ static int collect_all(struct others *others, bool outside)
 /* ---- what is common ---- */
 
 const struct others_table others_tables[OTHERS_TABLES] = {
-	{ OS_KCMP_VM, "address space", 0 },
+	{ OS_KCMP_VM, "address space", IMAGE_SHARES_MEMORY },
 	{ OS_KCMP_FILES, "descriptor table", IMAGE_SHARES_FILES },
 	{ OS_KCMP_FS, "working directory", IMAGE_SHARES_FS },
-	{ OS_KCMP_SIGHAND, "signal handlers", 0 },
+	{ OS_KCMP_SIGHAND, "signal handlers", IMAGE_SHARES_HANDLERS },
 };
 
 int others_check_table(const struct inventory *inventory, pid_t other,

@@ -9,7 +9,7 @@
 struct others_table {
 	int kind; /* KCMP_VM ... */
 	const char *what;
-	uint32_t share; /* enum image_shares, or 0: none that move may share it */
+	enum image_shares share;
 };
 extern const struct others_table others_tables[OTHERS_TABLES];
 

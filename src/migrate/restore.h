@@ -28,8 +28,8 @@
  *	task      settings of the process; signal handlers; credentials as late as they can be, because
  *	          everything before needs them; timers last, so that none fires in here
  *	outside   limits, scheduling, what is set through /proc
- *	leave     foothold unmapped; registers, CPU state and signal masks of every thread. A process that has
- *	          to wait for a lock of the source leaves when the move is decided
+ *	leave     foothold unmapped, by the last that has the memory; registers, CPU state and signal masks of
+ *	          every thread. A process that has to wait for a lock of the source leaves when the move is decided
  *
  * All functions return 0 or a refusal. The shell is killed after any of them failed.
  */
@@ -46,7 +46,14 @@ struct restore {
 	 */
 	int *memfd;
 	bool lent;
-	bool shares_files;	/* its descriptors are its parent's */
+	uint32_t shares; /* enum image_shares, with its parent */
+	/*
+	 * The process that has the memory, and that which has the signal handlers, of this one first; NULL: itself. It
+	 * makes them, for its guests too: so many of those have not left yet, or not come to their handlers, which the
+	 * last of them sets.
+	 */
+	struct restore *memory, *handlers;
+	uint32_t memory_guests, handler_guests;
 	struct objects objects; /* shared memory, each mapped as a whole until it settles */
 	/* The file that is descriptor 0 of the shell while the layout is made, or NULL. */
 	struct {

@@ -208,7 +208,7 @@ int restore_files(struct restore *restore, struct refusal *refusal)
 	struct calls *calls = &restore->calls;
 	int r = enter_directory(restore, refusal);
 
-	if (r || restore->shares_files)
+	if (r || restore->shares & IMAGE_SHARES_FILES)
 		return r ? r : restore_run(restore, refusal);
 	int shell_fd = move_shell_fd(restore, refusal);
 	int gap = first_gap(descriptors);

@@ -73,6 +73,17 @@ static void add_limits(struct restore *restore)
 	}
 }
 
+/* The breakpoint of a process that comes later would undo it to ignore the breakpoint's signal. */
+static bool sets_handlers(struct restore *restore)
+{
+	struct restore *holder = restore->handlers ? restore->handlers : restore;
+
+	if (!holder->handler_guests)
+		return true;
+	holder->handler_guests--;
+	return false;
+}
+
 static void add_signal_handlers(struct restore *restore)
 {
 	struct calls *calls = &restore->calls;
@@ -175,6 +186,7 @@ int restore_task(struct restore *restore, struct refusal *refusal)
 {
 	const struct picture *picture = &restore->picture;
 	struct calls *calls = &restore->calls;
+	bool sets = sets_handlers(restore);
 
 	assert(picture->thread_count == restore->threads.count);
 	calls_begin(calls, &restore->foothold, &restore->threads.tracee[0]);
@@ -182,7 +194,8 @@ int restore_task(struct restore *restore, struct refusal *refusal)
 	add_root(restore);
 	sysv_undo_add(&picture->tables->sysv, calls, picture->process.vpid);
 	add_limits(restore);
-	add_signal_handlers(restore);
+	if (sets)
+		add_signal_handlers(restore);
 	restore_add_thread(restore, &picture->thread[0]);
 	restore_add_seccomp(restore, &picture->thread[0]);
 	restore_add_credentials(restore, &picture->thread[0].image);
@@ -193,7 +206,7 @@ int restore_task(struct restore *restore, struct refusal *refusal)
 	add_timers(restore);
 	int r = restore_run(restore, refusal);
 
-	return r ? r : ignore_breakpoint(restore, refusal);
+	return r || !sets ? r : ignore_breakpoint(restore, refusal);
 }
 
 static int set_scheduling(struct restore *restore, pid_t tid, const struct image_thread *thread,

@@ -95,6 +95,25 @@ static void test_dumpable(void)
 	}
 }
 
+/* Processes that have them in common: the last that comes here sets them. */
+static void test_handlers_in_common(void)
+{
+	struct restore holder = { .handler_guests = 1 };
+
+	for (int turn = 0; turn < 4; turn++) {
+		begin();
+		restore->picture.action[SIGUSR1 - 1].handler = 0x1000;
+		if (turn < 2)
+			restore->handlers = &holder;
+		else
+			restore->handler_guests = turn == 2; /* it is the holder itself */
+		list_task();
+		CHECK_EQ(listed_count(&restore->calls, SYS_rt_sigaction), turn % 2);
+		CHECK(!holder.handler_guests && !restore->handler_guests);
+		end();
+	}
+}
+
 /* Handlers that cannot be set, and the one that the engine's own breakpoint would undo, are left out. */
 static void test_handlers(void)
 {
@@ -258,6 +277,7 @@ int main(void)
 	TEST(test_settings);
 	TEST(test_dumpable);
 	TEST(test_handlers);
+	TEST(test_handlers_in_common);
 	TEST(test_timers);
 	TEST(test_files);
 	TEST(test_scheduling);

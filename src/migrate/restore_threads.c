@@ -342,12 +342,21 @@ static int finish_thread(struct tracee *tracee, const struct picture_thread *thr
 	return r;
 }
 
-/* Unmaps the foothold and brings the leader to a stop from which calls are restarted. */
+/*
+ * Unmaps the foothold, if no other process that has the memory needs it any more, and brings the leader to a stop from
+ * which calls are restarted.
+ */
 static int clear_foothold(struct restore *restore)
 {
+	struct restore *holder = restore->memory ? restore->memory : restore;
 	struct tracee *leader = &restore->threads.tracee[0];
+	int r = 0;
+
 	assert(restore->foothold.base.at);
-	int r = foothold_close(&restore->foothold, leader);
+	if (holder->memory_guests)
+		holder->memory_guests--;
+	else
+		r = foothold_close(&restore->foothold, leader);
 
 	if (r == 0)
 		r = tracee_interrupt(leader);

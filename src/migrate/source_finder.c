@@ -138,9 +138,14 @@ static int add_child(struct source_finder *finder, uint32_t parent,
 
 	if (r)
 		return r < 0 ? r : 0;
+	const struct inventory *had = process->inventory.parent;
+
 	process->parent = parent;
 	process->inventory.parent =
 		parent == SOURCE_ORPHAN ? NULL : finder->tree->inventory[parent];
+	/* What it has in common with another parent is not known yet. */
+	if (process->inventory.parent != had)
+		process->inventory.member.shares = 0;
 	process->inventory.is_of_thread = child->is_of_thread;
 	r = append(finder->tree, process);
 	if (r < 0) {

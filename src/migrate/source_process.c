@@ -77,7 +77,8 @@ static int borrow_all(struct source_process *process, struct refusal *refusal)
 /* Before positions are read, which the rest of a transfer moves on. */
 static int finish_transfers(struct source_process *process, struct refusal *refusal)
 {
-	const struct image_special *vdso = maps_special(&process->inventory.maps, "vdso");
+	const struct image_special *vdso =
+		maps_special(inventory_maps(&process->inventory), "vdso");
 	struct remote_ptr at;
 
 	/* A transfer that a signal has cut short is short. */
@@ -201,12 +202,19 @@ static int look_for_lock_future(struct source_process *process, const struct mig
 	return r;
 }
 
-int source_process_enter(struct source_process *process, const struct migrate_host *host,
-			 struct refusal *refusal)
+int source_process_enter(struct source_process *process, const struct source_process *holder,
+			 const struct migrate_host *host, struct refusal *refusal)
 {
 	assert(process->threads.count);
 	int r = threads_name(&process->threads, &process->inventory, refusal);
 
+	process->is_guest = r == 0 && holder != process;
+	if (process->is_guest) {
+		assert(holder->foothold.base.at);
+		process->foothold = holder->foothold;
+		process->inventory.process.lock_future = holder->inventory.process.lock_future;
+		return 0;
+	}
 	if (r == 0)
 		r = open_foothold(process, refusal);
 	return r ? r : look_for_lock_future(process, host, refusal);
@@ -259,6 +267,9 @@ int source_process_ask(struct source_process *process, struct refusal *refusal)
 
 	if (r == 0)
 		r = aio_take(&process->calls, &process->inventory.maps, refusal);
+	/* Another process may have it in common, and have come to a breakpoint before. */
+	if (process->ignores_breakpoint)
+		process->actions[SIGTRAP - 1].handler = (uint64_t)SIG_IGN;
 	return r ? r : finish_stop(process, refusal);
 }
 
@@ -298,7 +309,8 @@ void source_process_release(struct source_process *process)
 	if (!process->threads.count)
 		return;
 	ignore_breakpoint_again(process);
-	foothold_close(&process->foothold, &process->threads.tracee[0]);
+	if (!process->is_guest)
+		foothold_close(&process->foothold, &process->threads.tracee[0]);
 	scatter(process);
 	threads_thaw(&process->threads);
 	process->inventory.is_held = false;

@@ -46,6 +46,7 @@ struct source_process {
 	struct interrupted interrupted;
 	struct threads threads; /* those that are held */
 	struct foothold foothold;
+	bool is_guest; /* the foothold is that of a parent, with which it has its memory in common */
 	struct calls calls;
 	struct image_sigaction actions[IMAGE_SIGNALS];
 	struct seccomp leader_filters; /* while it is sent */
@@ -74,8 +75,9 @@ void source_process_gather(struct source_process *process, const struct os_affin
 
 /* After a refusal of these the caller releases. */
 int source_process_borrow(struct source_process *process, struct refusal *refusal);
-int source_process_enter(struct source_process *process, const struct migrate_host *host,
-			 struct refusal *refusal);
+/* holder: the process that has its memory first, which is entered already; or itself. */
+int source_process_enter(struct source_process *process, const struct source_process *holder,
+			 const struct migrate_host *host, struct refusal *refusal);
 int source_process_ask(struct source_process *process, struct refusal *refusal);
 /* When the System V objects are taken: adds its adjustments to the semaphores. */
 int source_process_take_undo(struct source_process *process, struct refusal *refusal);

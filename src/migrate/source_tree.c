@@ -191,6 +191,15 @@ static int named(struct source_tree *tree, uint32_t index, int r, struct refusal
 	return inventories_name(&all, index, r, refusal);
 }
 
+/* The process that has the memory of this one first. */
+static const struct source_process *holder_of(const struct source_tree *tree, uint32_t index)
+{
+	while (tree->inventory[index]->member.shares & IMAGE_SHARES_MEMORY)
+		index = tree->process[index]->parent;
+	assert(index < tree->count);
+	return tree->process[index];
+}
+
 int source_tree_enter(struct source_tree *tree, const struct migrate_host *host,
 		      struct refusal *refusal)
 {
@@ -200,7 +209,9 @@ int source_tree_enter(struct source_tree *tree, const struct migrate_host *host,
 	if (r == 0)
 		r = describe(tree, refusal);
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)
-		r = named(tree, i, source_process_enter(tree->process[i], host, refusal), refusal);
+		r = named(tree, i,
+			  source_process_enter(tree->process[i], holder_of(tree, i), host, refusal),
+			  refusal);
 	return r;
 }
 

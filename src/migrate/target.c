@@ -325,7 +325,7 @@ static int build_one(struct migrate_target *target, const struct image_member *m
 		r = refusal_set(refusal, EDVSIO, "the image is of another process");
 	if (r == 0)
 		r = target_tree_enter(&target->tree, restore, refusal);
-	if (r == 0)
+	if (r == 0 && !restore->memory)
 		r = restore_layout(restore, refusal);
 	if (r == 0)
 		r = fault_here(FAULT_TARGET_MAPPED, refusal);
@@ -333,7 +333,7 @@ static int build_one(struct migrate_target *target, const struct image_member *m
 		r = read_contents(target, restore, reader, payload, refusal);
 	if (r == 0)
 		r = fault_here(FAULT_TARGET_FILLED, refusal);
-	return r ? r : restore_settle(restore, refusal);
+	return r || restore->memory ? r : restore_settle(restore, refusal);
 }
 
 /* Those that share the descriptors of their parents need the way to the shell, which these close. */
@@ -346,7 +346,7 @@ static int restore_all_files(struct target_tree *tree, bool shared, struct refus
 	for (uint32_t i = 0; i < living && r == 0; i++) {
 		struct restore *restore = target_tree_of(tree, members->member[i].vpid);
 
-		if (restore->shares_files == shared)
+		if (!(restore->shares & IMAGE_SHARES_FILES) == !shared)
 			r = restore_files(restore, refusal);
 	}
 	return r;

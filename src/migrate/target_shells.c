@@ -44,7 +44,9 @@ static uint32_t add_clone(struct calls *calls, const struct birth *birth)
 	} args = {
 		.flags = CLONE_PTRACE | (birth->orphan ? CLONE_PARENT : 0) |
 			 (birth->shares & IMAGE_SHARES_FILES ? CLONE_FILES : 0) |
-			 (birth->shares & IMAGE_SHARES_FS ? CLONE_FS : 0),
+			 (birth->shares & IMAGE_SHARES_FS ? CLONE_FS : 0) |
+			 (birth->shares & IMAGE_SHARES_MEMORY ? CLONE_VM : 0) |
+			 (birth->shares & IMAGE_SHARES_HANDLERS ? CLONE_SIGHAND : 0),
 		.exit_signal = birth->orphan ? 0 : birth->exit_signal,
 		.set_tid_size = birth->vpid ? 1 : 0,
 	};
@@ -131,7 +133,7 @@ static int open_child(struct restore *child)
 static int make_child(struct target_tree *tree, const struct birth *birth, struct restore **childp,
 		      struct refusal *refusal)
 {
-	const struct restore *maker = birth->maker;
+	struct restore *maker = birth->maker;
 	int32_t vpid = clone_child(birth, refusal);
 
 	if (vpid < 0)
@@ -152,7 +154,7 @@ static int make_child(struct target_tree *tree, const struct birth *birth, struc
 	child->held = maker->held;
 	child->carried = maker->carried;
 	child->lent = true;
-	child->shares_files = birth->shares & IMAGE_SHARES_FILES;
+	target_tree_share(child, maker, birth->shares);
 	int r = pid ? open_child(child) : -ESRCH;
 
 	if (r)

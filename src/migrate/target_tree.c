@@ -65,9 +65,32 @@ struct restore *target_tree_add(struct target_tree *tree)
 	return restore;
 }
 
+void target_tree_share(struct restore *child, struct restore *parent, uint32_t shares)
+{
+	assert(!child->memory && !child->handlers);
+	child->shares = shares;
+	if (shares & IMAGE_SHARES_MEMORY) {
+		child->memory = parent->memory ? parent->memory : parent;
+		child->memory->memory_guests++;
+	}
+	if (shares & IMAGE_SHARES_HANDLERS) {
+		child->handlers = parent->handlers ? parent->handlers : parent;
+		child->handlers->handler_guests++;
+	}
+}
+
+static void part(const struct restore *child)
+{
+	if (child->memory)
+		child->memory->memory_guests--;
+	if (child->handlers)
+		child->handlers->handler_guests--;
+}
+
 void target_tree_forget(struct target_tree *tree, uint32_t index)
 {
 	assert(index > 0 && index < tree->count);
+	part(tree->process[index]);
 	restore_free(tree->process[index]);
 	tree->count--;
 	for (uint32_t i = index; i < tree->count; i++)
@@ -171,12 +194,26 @@ static bool has_specials(const struct maps *maps, const struct maps *wanted)
 	return has;
 }
 
+/* That which has the memory is built already, and has its foothold where it stays. */
+static int enter_as_guest(struct restore *restore, struct refusal *refusal)
+{
+	if (restore->picture.maps.count)
+		return refusal_set(refusal, EDVSIO,
+				   "the image is damaged: one memory has the mappings of two "
+				   "processes");
+	assert(restore->memory->foothold.base.at);
+	restore->foothold = restore->memory->foothold;
+	return 0;
+}
+
 int target_tree_enter(struct target_tree *tree, struct restore *restore, struct refusal *refusal)
 {
 	assert(restore->lent == (restore != tree->process[0]));
 	if (!restore->lent)
 		return 0;
 	restore->memfd = tree->process[0]->memfd;
+	if (restore->memory)
+		return enter_as_guest(restore, refusal);
 	if (!has_specials(&restore->own, &restore->picture.maps))
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the kernel on the target has other vdso mappings: both nodes "

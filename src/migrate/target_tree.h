@@ -36,6 +36,9 @@ void target_tree_deinit(struct target_tree *tree);
 struct restore *target_tree_add(struct target_tree *tree);
 void target_tree_forget(struct target_tree *tree, uint32_t index);
 
+/* The child of that process, which has so much in common with it (enum image_shares), until it is forgotten. */
+void target_tree_share(struct restore *child, struct restore *parent, uint32_t shares);
+
 /* The offer stays until the tree is made, or killed. */
 int target_tree_make_offered(struct target_tree *tree, const struct tables *offered,
 			     struct refusal *refusal);

@@ -131,8 +131,9 @@ static bool is_end(uint32_t status)
 
 bool image_member_ok(const struct image_member *member)
 {
-	if (member->shares > (IMAGE_SHARES_FILES | IMAGE_SHARES_FS) ||
-	    (member->shares && (!member->parent || member->ended)))
+	if (member->shares > IMAGE_SHARES_ALL ||
+	    (member->shares && (!member->parent || member->ended)) ||
+	    (member->shares & IMAGE_SHARES_HANDLERS && !(member->shares & IMAGE_SHARES_MEMORY)))
 		return false;
 	return member->vpid > 1 && (member->parent == 0 || member->parent > 1) &&
 	       member->session > 0 && member->group > 0 && member->exit_signal <= IMAGE_SIGNALS &&

@@ -179,9 +179,12 @@ struct image_objects {
 
 /* Things that a process has in common with its parent, which is another member. */
 enum image_shares {
-	IMAGE_SHARES_FILES = 1, /* descriptors: those in the image are the parent's */
-	IMAGE_SHARES_FS = 2,	/* working directory and file mask */
+	IMAGE_SHARES_FILES = 1,	   /* descriptors: those in the image are the parent's */
+	IMAGE_SHARES_FS = 2,	   /* working directory and file mask */
+	IMAGE_SHARES_MEMORY = 4,   /* address space: its process has no mappings in the image */
+	IMAGE_SHARES_HANDLERS = 8, /* signal handlers; only with MEMORY */
 };
+#define IMAGE_SHARES_ALL 15u
 
 /* A process of the tree. All numbers are those in its pid namespace. */
 struct image_member {

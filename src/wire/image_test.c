@@ -173,7 +173,11 @@ static void test_heads(void)
 	CHECK(!image_member_ok(&member)); /* with none that moves */
 	member.parent = 3;
 	CHECK(image_member_ok(&member));
-	member.shares = 4;
+	member.shares = IMAGE_SHARES_HANDLERS;
+	CHECK(!image_member_ok(&member)); /* which need one memory */
+	member.shares |= IMAGE_SHARES_MEMORY;
+	CHECK(image_member_ok(&member));
+	member.shares = IMAGE_SHARES_ALL + 1;
 	CHECK(!image_member_ok(&member));
 	member.shares = 0;
 	member.status = 0x300;

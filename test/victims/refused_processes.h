@@ -82,11 +82,17 @@ static int stay_there(void *unused)
 	return unused != NULL;
 }
 
-static void child_with_memory(void)
+static void share_memory(void)
 {
 	static char stack[65536] __attribute__((aligned(16)));
 
-	NEED(clone(stay_there, stack + sizeof(stack), CLONE_VM | SIGCHLD, NULL) > 0);
+	NEED(clone(stay_there, stack + sizeof(stack), CLONE_VM | CLONE_PARENT | SIGCHLD, NULL) > 0);
+}
+
+/* The same with their memory. */
+static void child_with_memory(void)
+{
+	start_child(share_memory);
 }
 
 static int started; /* a child of the thread has its signal */
