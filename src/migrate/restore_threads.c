@@ -123,7 +123,7 @@ static void add_signals(struct restore *restore, const struct picture_thread *th
 {
 	const struct picture *picture = &restore->picture;
 	uint64_t process = (uint64_t)picture->process.vpid;
-	bool leader = thread == &picture->thread[0];
+	bool leader = thread == picture->thread;
 	uint32_t first = leader ? 0 : thread->signal_first;
 	uint32_t end = thread->signal_first + thread->signal_count;
 
