@@ -9,11 +9,13 @@ POINTS ?= 200
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 BUILD_ALL = ninja --quiet -C $(BUILD) | sed -u '/^ninja: no work to do\.$$/d'
-SANITIZE_asan := address
-SANITIZE_ubsan := undefined
+SANITIZE_asan := address,undefined
 SANITIZE_tsan := thread
+# What gcc's sanitizers and warnings see is seen by tsan; clang's see more.
+CC_asan := clang
+CC_tsan := gcc
 
-.PHONY: all setup demo check check-cluster check-corosync histories bench bench-redis lint measure format asan ubsan tsan clang models fuzz killed programs install deb deb-test machines clean help
+.PHONY: all setup demo check check-cluster check-corosync histories bench bench-redis lint measure format asan tsan clang models fuzz killed programs install deb deb-test machines clean help
 
 all: setup $(BUILD)/build.ninja
 	@ninja -C $(BUILD) build.ninja >$(BUILD)/setup.log || { tail -n 20 $(BUILD)/setup.log; exit 1; }
@@ -51,7 +53,8 @@ help:
 	@echo 'make lint       only the style and layer checks'
 	@echo 'make measure    count calls, assertions, tests and the like; LIST=1 shows what was counted'
 	@echo 'make format     put every C file into the agreed form'
-	@echo 'make asan       unit tests under the address sanitizer; also: ubsan, tsan'
+	@echo 'make asan       compile with clang, unit tests and moves under the address and undefined-behaviour sanitizers'
+	@echo 'make tsan       unit tests under the thread sanitizer'
 	@echo 'make clang      compile with clang and run the unit tests'
 	@echo 'make models     explore the models of the protocols completely'
 	@echo 'make fuzz       run every fuzzer for FUZZ_SECONDS (default 20)'
@@ -102,8 +105,8 @@ format: setup-check
 	@git ls-files '*.c' '*.h' | xargs -r $$(command -v clang-format-14 || echo clang-format) -i
 
 # Each sanitizer has a build of its own inside the main one and runs the unit suite.
-asan ubsan tsan: setup-run
-	@scripts/run-variant $@ -Db_sanitize=$(SANITIZE_$@) -Db_lundef=false
+asan tsan: setup-run+analyse
+	@CC=$(CC_$@) scripts/run-variant $@ -Db_sanitize=$(SANITIZE_$@) -Db_lundef=false
 
 clang: setup-run+analyse
 	@CC=clang scripts/run-variant clang
