@@ -432,6 +432,22 @@ static int add_linked(struct files *files, int dir, const char *path,
 	return (int)known;
 }
 
+/* One that was deleted under several names is one file still. Its id; 0: it is not known yet. */
+static int deleted_id(struct files *files, const struct image_file *image)
+{
+	assert(image->use & IMAGE_FILE_DELETED);
+	for (uint32_t i = 0; i < files->count; i++) {
+		struct image_file *known = &files->file[i].image;
+
+		if (known->use & IMAGE_FILE_DELETED && known->inode == image->inode &&
+		    known->device == image->device) {
+			known->use |= image->use;
+			return (int)known->id;
+		}
+	}
+	return 0;
+}
+
 /* No file of that path is the object: it was deleted, or is one that cannot be carried. */
 static int add_missing(struct files *files, int dir, const char *path,
 		       const struct files_object *object, uint32_t use, struct refusal *refusal)
@@ -452,7 +468,8 @@ static int add_missing(struct files *files, int dir, const char *path,
 	}
 	if (image.inode != object->inode || (object->device && image.device != object->device))
 		return refuse_missing(dir, path, object, refusal);
-	return add_memory(files, dir, path, object, &image, refusal);
+	r = deleted_id(files, &image);
+	return r ? r : add_memory(files, dir, path, object, &image, refusal);
 }
 
 int files_add(struct files *files, int dir, const char *path, const struct files_object *object,

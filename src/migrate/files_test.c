@@ -135,6 +135,10 @@ static void test_missing(void)
 	CHECK(id == 1 && add(path, inode, IMAGE_FILE_WRITTEN) == id && files.memory_count == 1);
 	CHECK_EQ(file->image.use, IMAGE_FILE_MEMORY | IMAGE_FILE_DELETED | IMAGE_FILE_WRITTEN);
 	CHECK(file->image.size == 1 && strcmp(file->link, "fd/9") == 0);
+	/* It had another name, too, which is gone as well. */
+	path_of("three", path);
+	CHECK(add(path, inode, IMAGE_FILE_MAPPED) == id && files.memory_count == 1);
+	CHECK(file->image.use & IMAGE_FILE_MAPPED);
 	close(gone);
 	end();
 }

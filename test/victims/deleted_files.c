@@ -75,8 +75,32 @@ static int replaced(void)
 	return fd;
 }
 
+/* Two names of one file, both of which are gone: still one file. */
+static void begin_twins(int twin[2])
+{
+	char name[] = "/tmp/dvs-victim-deleted-XXXXXX", other[64];
+
+	twin[0] = mkstemp(name);
+	snprintf(other, sizeof(other), "%s.link", name);
+	VICTIM_CHECK(twin[0] >= 0 && link(name, other) == 0);
+	twin[1] = open(other, O_RDWR);
+	VICTIM_CHECK(twin[1] >= 0 && unlink(name) == 0 && unlink(other) == 0);
+}
+
+static void check_twins(const int twin[2], char round)
+{
+	struct stat one, other;
+	char seen = 0;
+
+	VICTIM_CHECK(fstat(twin[0], &one) == 0 && fstat(twin[1], &other) == 0 &&
+		     one.st_dev == other.st_dev && one.st_ino == other.st_ino);
+	VICTIM_CHECK(pwrite(twin[0], &round, 1, 7) == 1 && pread(twin[1], &seen, 1, 7) == 1 &&
+		     seen == round);
+}
+
 int main(void)
 {
+	int twin[2];
 	unsigned moves = 0;
 	char folder[] = "/tmp/dvs-victim-named-XXXXXX", name[64], text[4] = "";
 
@@ -86,6 +110,7 @@ int main(void)
 	int old = replaced(), nameless = open("/tmp", O_TMPFILE | O_RDWR, 0600),
 	    empty = open("/tmp", O_TMPFILE | O_RDWR, 0);
 
+	begin_twins(twin);
 	VICTIM_CHECK(nameless >= 0 && empty >= 0 && write(nameless, "abc", 3) == 3);
 	victim_ready();
 	for (; victim_moved(); moves++) {
@@ -94,6 +119,7 @@ int main(void)
 		VICTIM_CHECK(pread(old, text, 3, 0) == 3 && strcmp(text, "old") == 0);
 		VICTIM_CHECK(pread(nameless, text, 3, 0) == 3 && strcmp(text, "abc") == 0);
 		VICTIM_CHECK(lseek(empty, 0, SEEK_END) == 0);
+		check_twins(twin, (char)(moves + 1));
 	}
 	/* It can be given a name still, as nobody has done so yet. */
 	VICTIM_CHECK(mkdtemp(folder));
