@@ -6,6 +6,7 @@
 #include "migrate/kind.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,15 +18,21 @@
 
 struct pidfd_body {
 	int32_t vpid; /* in its pid namespace; 0: gone */
-	uint32_t pad;
+	uint32_t
+		first; /* gone: id of the first description of the same process; 0: it is the first */
 };
 
-static int32_t vpid_of(const struct image_description *image)
+static struct pidfd_body body_of(const struct image_description *image)
 {
 	struct pidfd_body body;
 
 	memcpy(&body, image->body, sizeof(body));
-	return body.vpid;
+	return body;
+}
+
+static int32_t vpid_of(const struct image_description *image)
+{
+	return body_of(image).vpid;
 }
 
 /* While they run, those that move start others, and some end. */
@@ -90,11 +97,44 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 	return 1;
 }
 
+static bool is_gone(const struct description *description, uint32_t kind)
+{
+	return description->image.kind == kind && !body_of(&description->image).vpid;
+}
+
+/* A process that is gone has an inode number still, if the kernel has a file system of them (Linux 6.9). */
+static int meet(struct descriptions *descriptions, uint32_t kind, struct refusal *refusal)
+{
+	(void)refusal;
+	for (uint32_t i = 0; i < descriptions->count; i++) {
+		struct description *description = &descriptions->description[i];
+		struct pidfd_body body = { 0 };
+
+		if (!is_gone(description, kind))
+			continue;
+		for (uint32_t k = 0; k < i && !body.first; k++) {
+			const struct description *other = &descriptions->description[k];
+
+			if (is_gone(other, kind) && other->inode == description->inode &&
+			    other->device == description->device)
+				body.first = other->image.id;
+		}
+		memcpy(description->image.body, &body, sizeof(body));
+	}
+	return 0;
+}
+
 static bool read_body(const struct image_description *image, const struct files *files,
 		      const struct descriptions *before, bool complete)
 {
-	(void)files, (void)before, (void)complete;
-	return vpid_of(image) >= 0 && !(image->flags & OS_OPEN_PATH);
+	const struct pidfd_body body = body_of(image);
+	const struct description *first = body.first ? descriptions_find(before, body.first) : NULL;
+
+	(void)files, (void)complete;
+	if (body.vpid < 0 || image->flags & OS_OPEN_PATH)
+		return false;
+	return !body.first || (!body.vpid && first && is_gone(first, image->kind) &&
+			       !body_of(&first->image).first);
 }
 
 /* The process, or its shell, here; 0: it is not among those that move. */
@@ -108,11 +148,62 @@ static pid_t pid_here(const struct restore *restore, int32_t vpid)
 	return other ? other->pid : 0;
 }
 
+/* The descriptions of the process that is gone which this one is of. Returns their number. */
+static uint32_t namesakes(const struct descriptions *all, const struct description *description,
+			  struct description *found[])
+{
+	uint32_t first = body_of(&description->image).first, count = 0;
+
+	if (!first)
+		first = description->image.id;
+	for (uint32_t i = 0; i < all->count; i++) {
+		struct description *one = &all->description[i];
+
+		if (is_gone(one, description->image.kind) &&
+		    (one->image.id == first || body_of(&one->image).first == first))
+			found[count++] = one;
+	}
+	assert(count);
+	return count;
+}
+
+/* All of them are made together, while there is such a process; the others are kept until they are asked for. */
+static int open_gone(struct restore *restore, const struct description *description)
+{
+	const struct descriptions *all = &restore->picture.tables->descriptions;
+	struct description **found = calloc(all->count, sizeof(struct description *));
+	bool *thread = calloc(all->count, sizeof(*thread));
+	int *fd = calloc(all->count, sizeof(*fd)), r = found && thread && fd ? 0 : -ENOMEM;
+	uint32_t count = r ? 0 : namesakes(all, description, found);
+
+	for (uint32_t i = 0; i < count; i++)
+		thread[i] = found[i]->image.flags & OS_OPEN_EXCLUSIVE;
+	if (r == 0)
+		r = os_pidfds_of_nobody(restore->pid, count, thread, fd);
+	bool made = r == 0;
+
+	for (uint32_t i = 0; made && i < count; i++) {
+		if (found[i] != description)
+			found[i]->kept = fd[i];
+		if (r == 0)
+			r = os_open_set_flags(fd[i], found[i]->image.flags);
+	}
+	/* The asker's own is the caller's; those that are kept are closed with the table. */
+	for (uint32_t i = 0; made && i < count; i++)
+		if (found[i] == description && r < 0)
+			os_close(fd[i]);
+		else if (found[i] == description)
+			r = fd[i];
+	free(fd);
+	free(thread);
+	free(found);
+	return r;
+}
+
 static int open_here(struct restore *restore, struct description *description,
 		     struct refusal *refusal)
 {
 	int32_t vpid = vpid_of(&description->image);
-	bool thread = description->image.flags & OS_OPEN_EXCLUSIVE; /* PIDFD_THREAD */
 	pid_t pid = vpid ? pid_here(restore, vpid) : 0;
 
 	assert(vpid >= 0); /* read_body() saw to it */
@@ -122,7 +213,8 @@ static int open_here(struct restore *restore, struct description *description,
 			"the image is damaged: it has a pidfd of process %d, and not that "
 			"process",
 			vpid);
-	int fd = vpid ? os_pidfd_open(pid, thread) : os_pidfd_of_nobody(restore->pid, thread);
+	int fd = vpid ? os_pidfd_open(pid, description->image.flags & OS_OPEN_EXCLUSIVE)
+		      : open_gone(restore, description);
 	int r = fd < 0 ? fd : os_open_set_flags(fd, description->image.flags);
 
 	if (r == 0)
@@ -135,6 +227,7 @@ static int open_here(struct restore *restore, struct description *description,
 const struct kind kind_pidfd = {
 	.name = "a pidfd",
 	.find = find,
+	.meet = meet,
 	.read = read_body,
 	.open = open_here,
 	.shared = KIND_SHARE_FREE, /* it has nothing of its own but flags */

@@ -14,6 +14,7 @@
 
 static struct refusal refusal;
 static struct restore other, *restore;
+static struct tables tables;
 
 static int find(const char *info, struct description *description)
 {
@@ -33,12 +34,10 @@ static struct restore *member(void *tree, int32_t vpid)
 }
 
 /* The process that the descriptor made anew is of; -1: it is gone. */
-static pid_t made_of(const struct description *description)
+static pid_t made_of(struct description *description)
 {
-	struct description copy = *description;
-
-	CHECK(kind_pidfd.read(&copy.image, NULL, NULL, true));
-	int fd = kind_pidfd.open(restore, &copy, &refusal);
+	CHECK(kind_pidfd.read(&description->image, NULL, &tables.descriptions, true));
+	int fd = kind_pidfd.open(restore, description, &refusal);
 	pid_t pid = fd < 0 ? 0 : os_pidfd_pid(fd);
 
 	CHECK(fd < 0 || fcntl(fd, F_GETFL) & O_NONBLOCK);
@@ -46,6 +45,22 @@ static pid_t made_of(const struct description *description)
 	if (fd >= 0)
 		close(fd);
 	return pid == -ESRCH ? -1 : pid;
+}
+
+static void add_gone(uint64_t inode)
+{
+	struct description one;
+
+	CHECK_EQ(find("Pid:\t-1\n", &one), 1);
+	one.image.kind = IMAGE_DESCRIPTION_PIDFD;
+	one.image.id = tables.descriptions.count + 1;
+	CHECK(descriptions_add(&tables.descriptions, &one.image, &kind_pidfd));
+	tables.descriptions.description[one.image.id - 1].inode = inode;
+}
+
+static struct description *at(uint32_t index)
+{
+	return &tables.descriptions.description[index];
 }
 
 static void test_carried(void)
@@ -64,6 +79,7 @@ static void test_carried(void)
 	restore->picture.process.vpid = 7;
 	restore->member = member;
 	restore->tree = &other;
+	restore->picture.tables = &tables;
 	other.pid = child;
 	snprintf(info, sizeof(info), "flags:\t02000002\nPid:\t%d\nNSpid:\t%d\t7\n", getpid(),
 		 getpid());
@@ -77,10 +93,19 @@ static void test_carried(void)
 	CHECK_EQ(find(info, &description), 1);
 	CHECK_EQ(made_of(&description), 0);
 	CHECK(is_refusal(refusal.error, &refusal, EDVSIO, "and not that process"));
-	CHECK_EQ(find("Pid:\t-1\n", &description), 1);
-	CHECK_EQ(made_of(&description), -1);
-	description.image.flags = O_RDWR | O_NONBLOCK | O_EXCL; /* of a thread */
-	CHECK_EQ(made_of(&description), -1);
+	for (int i = 0; i < 3; i++)
+		add_gone(i == 1 ? 11 : 10);
+	CHECK_EQ(kind_pidfd.meet(&tables.descriptions, IMAGE_DESCRIPTION_PIDFD, &refusal), 0);
+	/* Those of one process are made together. */
+	CHECK_EQ(made_of(at(1)), -1);
+	CHECK(at(0)->kept < 0 && at(1)->kept < 0 && at(2)->kept < 0);
+	CHECK_EQ(made_of(at(2)), -1);
+	CHECK(at(0)->kept >= 0 && fcntl(at(0)->kept, F_GETFL) & O_NONBLOCK);
+	CHECK(at(1)->kept < 0 && at(2)->kept < 0);
+	at(1)->image.flags |= O_EXCL; /* of a thread */
+	descriptions_let_go(&tables.descriptions);
+	CHECK_EQ(made_of(at(1)), -1);
+	descriptions_free(&tables.descriptions);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	CHECK(wait(NULL) < 0); /* of those that are gone nothing is left */
@@ -96,6 +121,9 @@ static void test_refused(void)
 	CHECK(is_refusal(find("Pid:\t0\n", &description), &refusal, EDVSPROCSTS, "not seen here"));
 	memcpy(description.image.body, (int32_t[]){ -1 }, sizeof(int32_t));
 	CHECK(!kind_pidfd.read(&description.image, NULL, NULL, true));
+	/* Of the same process as one that is not there. */
+	memcpy(description.image.body, (int32_t[]){ 0, 5 }, 2 * sizeof(int32_t));
+	CHECK(!kind_pidfd.read(&description.image, NULL, &tables.descriptions, true));
 }
 
 int main(void)

@@ -344,7 +344,7 @@ static int open_pidns(pid_t pid)
 }
 
 /* The child tells nobody of its end, so that a thread which collects all children does not see it. */
-static int descriptor_of_ended_child(bool thread)
+static int descriptors_of_ended_child(uint32_t count, const bool thread[], int fd[])
 {
 	struct {
 		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
@@ -355,30 +355,38 @@ static int descriptor_of_ended_child(bool thread)
 		syscall(SYS_exit, 0);
 	if (pid < 0)
 		return -errno;
-	int fd = os_pidfd_open(pid, thread);
+	uint32_t opened = 0;
+	int r = 0;
 
+	for (; opened < count && r == 0; opened += r == 0) {
+		fd[opened] = os_pidfd_open(pid, thread[opened]);
+		r = fd[opened] < 0 ? fd[opened] : 0;
+	}
 	while (waitpid(pid, NULL, __WCLONE) < 0 && errno == EINTR)
 		continue;
-	return fd;
+	while (r && opened)
+		close(fd[--opened]);
+	return r;
 }
 
-int os_pidfd_of_nobody(pid_t neighbour, bool thread)
+int os_pidfds_of_nobody(pid_t neighbour, uint32_t count, const bool thread[], int fd[])
 {
 	assert(neighbour > 0);
+	assert(count);
 	OS_CLEANUP_FD int theirs = open_pidns(neighbour), own = open_pidns(getpid());
 
 	if (theirs < 0 || own < 0)
 		return theirs < 0 ? theirs : own;
 	if (setns(theirs, CLONE_NEWPID) < 0)
 		return -errno;
-	int fd = descriptor_of_ended_child(thread);
+	int r = descriptors_of_ended_child(count, thread, fd);
 
 	if (setns(own, CLONE_NEWPID) == 0)
-		return fd;
+		return r;
 	int error = errno;
 
-	if (fd >= 0)
-		close(fd);
+	for (uint32_t i = 0; r == 0 && i < count; i++)
+		close(fd[i]);
 	return -error;
 }
 

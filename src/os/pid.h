@@ -45,8 +45,11 @@ struct os_peer;
 
 /* Owned by the caller; thread: name the thread rather than its process. -errno. */
 int os_pidfd_open(pid_t pid, bool thread);
-/* The same of a process that was in the pid namespace of its neighbour (here), and that is gone altogether. */
-int os_pidfd_of_nobody(pid_t neighbour, bool thread);
+/*
+ * The same, `count` of them, of one process that was in the pid namespace of its neighbour (here), and that is gone
+ * altogether. 0, or -errno and none.
+ */
+int os_pidfds_of_nobody(pid_t neighbour, uint32_t count, const bool thread[], int fd[]);
 /* A descriptor of ours for the open file of descriptor `number` of the process, close-on-exec; -errno. */
 int os_pid_descriptor(pid_t pid, int number);
 /*

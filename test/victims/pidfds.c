@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -12,7 +13,8 @@
 
 #define PIDFD_OF 3 /* P_PIDFD */
 
-static int self, living, ended, gone, epoll;
+static int self, living, ended, gone, same, other, epoll;
+static bool is_told_apart; /* the kernel has a file for each process, and not one for all */
 static pid_t child, dead;
 static uint32_t *answers;
 
@@ -54,6 +56,14 @@ static void be_child(int parent)
 		VICTIM_CHECK(send(parent, SIGUSR2) == 0);
 }
 
+static ino_t inode_of(int fd)
+{
+	struct stat status;
+
+	VICTIM_CHECK(fstat(fd, &status) == 0);
+	return status.st_ino;
+}
+
 static pid_t make(void)
 {
 	pid_t pid = fork();
@@ -86,7 +96,12 @@ static void build(void)
 	pid_t lost = make();
 
 	gone = open_of(lost, 0);
+	same = open_of(lost, O_NONBLOCK);
 	VICTIM_CHECK(waitpid(lost, NULL, 0) == lost);
+	lost = make();
+	other = open_of(lost, 0);
+	VICTIM_CHECK(waitpid(lost, NULL, 0) == lost);
+	is_told_apart = inode_of(gone) != inode_of(other);
 	epoll = epoll_create1(0);
 	VICTIM_CHECK(epoll_ctl(epoll, EPOLL_CTL_ADD, living, &event) == 0);
 }
@@ -106,6 +121,10 @@ static void check(void)
 	VICTIM_CHECK(waitid(PIDFD_OF, (id_t)ended, &info, WEXITED | WNOWAIT | WNOHANG) == 0 &&
 		     info.si_pid == dead && info.si_status == 7);
 	VICTIM_CHECK(told(gone) & POLLIN && send(gone, 0) < 0 && errno == ESRCH);
+	VICTIM_CHECK(told(same) & POLLIN && fcntl(same, F_GETFL) & O_NONBLOCK &&
+		     !(fcntl(gone, F_GETFL) & O_NONBLOCK));
+	VICTIM_CHECK(inode_of(gone) == inode_of(same));
+	VICTIM_CHECK((inode_of(gone) != inode_of(other)) == is_told_apart);
 }
 
 int main(void)
