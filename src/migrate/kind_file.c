@@ -155,6 +155,39 @@ static int take_over(const struct restore *restore, const struct file *file,
 	return r < 0 ? r : -ESTALE;
 }
 
+/*
+ * What memfd_create(2) gave does not keep anybody from executing the file. A description that was opened for writing
+ * later does. Of those that can read and write, the first may be the one of memfd_create(2).
+ */
+static bool is_original(const struct restore *restore, const struct description *description,
+			const struct file *file)
+{
+	const struct descriptions *all = &restore->picture.tables->descriptions;
+	uint32_t kind = description->image.kind;
+
+	if (!(file->image.use & IMAGE_FILE_MEMORY) ||
+	    file->image.use & (IMAGE_FILE_DELETED | IMAGE_FILE_EXE))
+		return false;
+	for (uint32_t i = 0; i < all->count; i++) {
+		const struct image_description *one = &all->description[i].image;
+
+		if (one->kind == kind && body_of(one).file == file->image.id &&
+		    (one->flags & (OS_OPEN_ACCESS | OS_OPEN_PATH)) == OS_OPEN_BOTH)
+			return one->id == description->image.id;
+	}
+	return false;
+}
+
+static int open_memory_file(struct restore *restore, const struct description *description,
+			    const struct file *file, struct refusal *refusal)
+{
+	uint32_t flags = reopen_flags(description->image.flags);
+
+	if (!is_original(restore, description, file))
+		return restore_open_file(restore, file, flags, refusal);
+	return restore_lend_memory_file(restore, file, flags, refusal);
+}
+
 static int open_here(struct restore *restore, struct description *description,
 		     struct refusal *refusal)
 {
@@ -168,7 +201,7 @@ static int open_here(struct restore *restore, struct description *description,
 		description->is_taken_over = true;
 		return fd;
 	}
-	fd = restore_open_file(restore, file, reopen_flags(flags), refusal);
+	fd = open_memory_file(restore, description, file, refusal);
 
 	if (fd < 0 || !body.position || flags & OS_OPEN_PATH || file->image.use & IMAGE_FILE_DEVICE)
 		return fd;

@@ -98,6 +98,9 @@ int restore_refuse(struct restore *restore, int r, struct refusal *refusal);
 /* A descriptor of the file, or of the host's object, that the caller owns; or a refusal. */
 int restore_open_file(struct restore *restore, const struct file *file, uint32_t flags,
 		      struct refusal *refusal);
+/* The same of a memory file, the very description that it was made with; it is the caller's alone from now on. */
+int restore_lend_memory_file(struct restore *restore, const struct file *file, uint32_t flags,
+			     struct refusal *refusal);
 int restore_open_foreign(struct restore *restore, const uint8_t name[IMAGE_NAME_BYTES],
 			 struct refusal *refusal);
 

@@ -9,6 +9,8 @@
 #include "migrate/memfd.h"
 #include "migrate/reopen.h"
 #include "os/kernel.h"
+#include "os/inode.h"
+#include "os/open.h"
 #include "os/socket.h"
 
 #define SENT_MAX 100
@@ -37,6 +39,26 @@ int restore_open_file(struct restore *restore, const struct file *file, uint32_t
 		       ? files_reopen(file, restore->root, restore->same_machine, restore->held,
 				      &restore->picture.process.opener, flags, refusal)
 		       : fd;
+}
+
+int restore_lend_memory_file(struct restore *restore, const struct file *file, uint32_t flags,
+			     struct refusal *refusal)
+{
+	size_t index = (size_t)(file - restore->picture.tables->files.file);
+
+	assert(file->image.use & IMAGE_FILE_MEMORY);
+	assert(restore->memfd[index] >= 0);
+	int fd = os_dup(restore->memfd[index]);
+	int r = fd < 0 ? fd : os_open_set_flags(fd, flags);
+
+	if (r == 0)
+		r = os_seek(fd, 0);
+	if (r == 0)
+		return fd;
+	os_close(fd);
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "the target cannot open the memory file %.100s: %s", file->path,
+			   strerror(-r));
 }
 
 /* Calls that receive one descriptor, whose number must be `expected`. */

@@ -5,13 +5,15 @@
 #include <linux/kcmp.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "victims/victim.h"
 
 #define PAGE   4096
 #define SPARSE (256l << 20)
 
-static int closed_maps, odd, sealed, future, sparse, plain, second, reader;
+static const char line[] = "#!/bin/true";
+static int program, closed_maps, odd, sealed, future, sparse, plain, second, reader;
 static char *middle, *tail, *private, *read_only, *code, *window;
 
 static int file(const char *name, long size, unsigned flags)
@@ -94,6 +96,24 @@ static void build(void)
 	VICTIM_CHECK(pwrite(plain, "\xb8\x2a\0\0\0\xc3", 6, 0) == 6); /* return 42 */
 	code = map(plain, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, 0);
 	second = dup(plain);
+	program = file("program", 0, 0);
+	VICTIM_CHECK(write(program, line, sizeof(line) - 1) == sizeof(line) - 1);
+}
+
+/* A program in a memory file that is open for writing: it can be started as long as the file was never opened anew. */
+static void check_program(void)
+{
+	char *const words[] = { "true", NULL };
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		syscall(SYS_execveat, program, "", words, words + 1, AT_EMPTY_PATH);
+		_exit(errno);
+	}
+	VICTIM_CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	VICTIM_CHECK(fcntl(program, F_GETFL) & O_RDWR &&
+		     lseek(program, 0, SEEK_CUR) == sizeof(line) - 1);
 }
 
 static void check_contents(char round)
@@ -114,6 +134,7 @@ static void check_contents(char round)
 	VICTIM_CHECK(status.st_blocks <= 4 * PAGE / 512);
 	VICTIM_CHECK(pread(sparse, text, 1, SPARSE / 2) == 1 && text[0] == 's');
 	VICTIM_CHECK(((int (*)(void))(uintptr_t)code)() == 42);
+	VICTIM_CHECK(lseek(plain, 0, SEEK_CUR) == 0);
 	VICTIM_CHECK(syscall(SYS_kcmp, getpid(), getpid(), KCMP_FILE, plain, second) == 0);
 }
 
@@ -142,10 +163,12 @@ int main(void)
 	build();
 	check_contents(0);
 	check_seals(0);
+	check_program();
 	victim_ready();
 	for (char round = 1; victim_moved(); round++) {
 		check_contents(round);
 		check_seals(round);
+		check_program();
 	}
 	return victim_end();
 }
