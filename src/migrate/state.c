@@ -269,33 +269,6 @@ static int read_scheduling(int dir, pid_t tid, struct image_thread *thread, stru
 	return 0;
 }
 
-/*
- * If the thread stands inside a restartable sequence, it goes to the sequence's abort handler, as
- * if it had been preempted there, whether it then runs on here or on the target.
- */
-static int leave_rseq(struct tracee *tracee, const struct trace_rseq *rseq)
-{
-	struct {
-		uint32_t version, flags;
-		uint64_t start, length, abort;
-	} section;
-	uint64_t address = 0;
-
-	if (!rseq->address ||
-	    trace_read(tracee->tid, rseq->address + 8, &address, sizeof(address)) || !address)
-		return 0;
-	int r = trace_read(tracee->tid, address, &section, sizeof(section));
-
-	if (r)
-		return 0; /* the kernel would kill the thread for it, here or there */
-	if (tracee->registers.rip - section.start < section.length) {
-		tracee->registers.rip = section.abort;
-		address = 0;
-		trace_write(tracee->tid, rseq->address + 8, &address, sizeof(address));
-	}
-	return 0;
-}
-
 static int read_traced(struct tracee *tracee, struct image_thread *thread, void *xstate,
 		       size_t *xstate_bytes, struct refusal *refusal)
 {
@@ -325,7 +298,6 @@ static int read_traced(struct tracee *tracee, struct image_thread *thread, void 
 		thread->rseq_size = rseq.size;
 		thread->rseq_signature = rseq.signature;
 		thread->rseq_flags = rseq.flags;
-		leave_rseq(tracee, &rseq);
 	}
 	int r = peculiar_check_segments(&tracee->registers, refusal);
 

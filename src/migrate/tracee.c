@@ -146,6 +146,32 @@ int tracee_await_stop(struct tracee *tracee, uint64_t timeout_us)
 	}
 }
 
+/*
+ * If the thread stands inside a restartable sequence, it goes to the sequence's abort handler, as if it had been
+ * preempted there, whether it then runs on here or on the target. The code that it is given is no part of the
+ * sequence: at the first step of it the kernel would forget the sequence, and nobody would tell the thread.
+ */
+static void leave_rseq(struct tracee *tracee)
+{
+	struct {
+		uint32_t version, flags;
+		uint64_t start, length, abort;
+	} section;
+	struct trace_rseq rseq = { 0 };
+	uint64_t address = 0;
+
+	if (trace_rseq(tracee->tid, &rseq) || !rseq.address ||
+	    trace_read(tracee->tid, rseq.address + 8, &address, sizeof(address)) || !address)
+		return;
+	if (trace_read(tracee->tid, address, &section, sizeof(section)))
+		return; /* the kernel would kill the thread for it, here or there */
+	if (tracee->registers.rip - section.start < section.length) {
+		tracee->registers.rip = section.abort;
+		address = 0;
+		trace_write(tracee->tid, rseq.address + 8, &address, sizeof(address));
+	}
+}
+
 int tracee_borrow(struct tracee *tracee)
 {
 	assert(tracee->held);
@@ -159,6 +185,7 @@ int tracee_borrow(struct tracee *tracee)
 		r = trace_set_signal_mask(tracee->tid, TRACEE_MASK);
 	if (r < 0)
 		return tracee_result(r);
+	leave_rseq(tracee);
 	tracee->borrowed = true;
 	tracee->working = tracee->registers;
 	tracee->working.eflags &= ~(EFLAGS_TRAP | EFLAGS_DIRECTION);

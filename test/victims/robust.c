@@ -44,6 +44,7 @@ static int rseq_add(struct rseq *rseq, uint64_t *counter)
 		     ".quad 1f, (2f - 1f), 4f\n\t.popsection\n\t"
 		     "leaq 3b(%%rip), %%rax\n\tmovq %%rax, 8(%0)\n"
 		     "1:\n\tmovq (%1), %%rcx\n\t.rept 400\n\tnop\n\t.endr\n\t"
+		     "cmpq $0, 8(%0)\n\tjz %l[forgotten]\n\t"
 		     "addq $1, %%rcx\n\tmovq %%rcx, (%1)\n"
 		     "2:\n\tjmp %l[done]\n\t"
 		     ".byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053\n"
@@ -51,11 +52,13 @@ static int rseq_add(struct rseq *rseq, uint64_t *counter)
 		     :
 		     : "r"(rseq), "r"(counter)
 		     : "memory", "cc", "rax", "rcx"
-		     : done, aborted);
+		     : done, aborted, forgotten);
 done:
 	return 1;
 aborted:
 	return 0;
+forgotten: /* it has left the sequence, as the kernel has it, and does not know */
+	return -1;
 }
 
 int main(void)
@@ -82,7 +85,10 @@ int main(void)
 	for (bool more = true; more;) {
 		victim_page->verified = victim_seen;
 		while (!victim_has_moved() && !victim_must_end()) {
-			wanted += (uint64_t)rseq_add(rseq, &counter);
+			int added = rseq_add(rseq, &counter);
+
+			VICTIM_CHECK(added >= 0);
+			wanted += (uint64_t)added;
 			clock_gettime(CLOCK_MONOTONIC, &clock);
 			VICTIM_CHECK(clock.tv_sec > last.tv_sec || (clock.tv_sec == last.tv_sec &&
 								    clock.tv_nsec >= last.tv_nsec));
