@@ -83,6 +83,8 @@ static void test_carried(void)
 		for (int round = 0; round < ROUNDS && good; round++)
 			good = move_on(&act, &move) && verify(&act, carried[i]);
 		CHECK(good);
+		/* They are not told of the ends of each other. */
+		CHECK(!(move.late_of_others & (1ull << (SIGHUP - 1) | 1ull << (SIGCHLD - 1))));
 		CHECK_EQ(finish(&act), 0);
 		if (!good)
 			show_log(&act);

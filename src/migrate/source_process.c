@@ -338,10 +338,15 @@ static uint64_t held_back(const struct source_process *process)
 	return 0;
 }
 
+void source_process_look_late(struct source_process *process)
+{
+	assert(process->threads.count);
+	process->late = late_signals(process) | held_back(process);
+}
+
 uint64_t source_process_kill(struct source_process *process)
 {
-	process->late = late_signals(process) | held_back(process);
-
+	process->late |= (late_signals(process) & ~process->by_ends) | held_back(process);
 	let_go(process);
 	threads_kill(&process->threads);
 	assert(process->threads.count == 0);

@@ -55,6 +55,7 @@ struct source_process {
 	uint32_t news;		       /* enum image_news, of that */
 	uint64_t late;		       /* killed: signals that died with it */
 	uint64_t pending_sent;	       /* signals that were pending and are in the image */
+	uint64_t by_ends;	       /* signals that the ends of others which move send to it */
 };
 
 struct source_process *source_process_new(pid_t pid); /* NULL: out of memory */
@@ -100,6 +101,9 @@ int source_process_try(struct source_process *process, struct refusal *refusal);
 
 /* Steps that were not reached find nothing to undo. */
 void source_process_release(struct source_process *process);
+
+/* Looks for signals that arrived after it was sent, before any process of the tree ends. */
+void source_process_look_late(struct source_process *process);
 
 /* Returns the signals (bit n-1 for signal n) that arrived after it was sent: they die with it. */
 uint64_t source_process_kill(struct source_process *process);

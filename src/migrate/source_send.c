@@ -103,6 +103,8 @@ static int read_thread(struct source_process *process, uint32_t index, struct im
 		r = seccomp_read(filters, process->threads.tracee[index].tid, vtid,
 				 thread->seccomp_mode, refusal);
 	thread->seccomp_count = filters->count;
+	if (r == 0 && thread->parent_death_signal)
+		process->by_ends |= OS_SIGNAL_BIT(thread->parent_death_signal);
 	return r;
 }
 
@@ -181,6 +183,8 @@ int source_process_send(struct source_process *process, const struct inventories
 	};
 
 	process->pending_sent = 0;
+	/* Of a child, and of the other end of a terminal. */
+	process->by_ends = OS_SIGNAL_BIT(SIGCHLD) | OS_SIGNAL_BIT(SIGHUP) | OS_SIGNAL_BIT(SIGCONT);
 	seccomp_free(&process->leader_filters);
 	send_head(process, writer);
 	int r = memory_send(process->pid, process->inventory.dir, &view, writer, page_count,

@@ -324,6 +324,9 @@ uint64_t source_tree_kill(struct source_tree *tree)
 	uint64_t late = 0;
 
 	assert(tree->count);
+	/* Before the first one ends: some are told of the ends of others. */
+	for (uint32_t i = 0; i < tree->count; i++)
+		source_process_look_late(tree->process[i]);
 	for (uint32_t i = tree->count; i-- > 0;)
 		late = source_process_kill(tree->process[i]);
 	return late;

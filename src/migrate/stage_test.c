@@ -469,6 +469,11 @@ void stage_move(struct stage_move *move)
 		if (!thread.killed)
 			migrate_source_kill(source, &move->late, &move->source);
 		move->total_ns = now_ns() - started;
+		int32_t vpid;
+		uint64_t late;
+
+		for (uint32_t i = 1; migrate_source_late(source, i, &vpid, &late); i++)
+			move->late_of_others |= late;
 	}
 	pthread_join(worker, NULL);
 	pthread_barrier_destroy(&thread.meet);

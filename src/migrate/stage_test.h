@@ -88,6 +88,7 @@ struct stage_move {
 	pid_t arrived;
 	pid_t shell; /* while the move is on */
 	uint64_t total_ns, frozen_ns, late;
+	uint64_t late_of_others; /* of the processes below */
 	struct migrate_stats sent, received;
 };
 

@@ -4,6 +4,7 @@
  * closed, and one that is the controlling terminal of a session in the tree.
  *
  *	root --- leader (of a session with a terminal) --- foreground (leads a group)
+ *	     --- another (of one whose terminal ends with its child) --- holder (has the other end)
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,6 +34,7 @@ enum {
 	WRONG,
 	LEADER,
 	FOREGROUND,
+	ANOTHER,
 	WORDS
 };
 
@@ -217,6 +219,26 @@ static void lead(void)
 	}
 }
 
+/* The end of its child, which has the other end of its terminal, would end it, too. */
+static void lead_another(void)
+{
+	int pair[2];
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setsid();
+	open_pair(pair);
+	CHECK_HERE(ioctl(pair[1], TIOCSCTTY, 0) == 0);
+	if (fork() == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	close(pair[0]);
+	__atomic_store_n(&shared[ANOTHER], (uint32_t)getpid(), __ATOMIC_SEQ_CST);
+	for (;;)
+		pause();
+}
+
 static void build_session(void)
 {
 	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -224,6 +246,11 @@ static void build_session(void)
 	if (fork() == 0)
 		lead();
 	VICTIM_CHECK(await(LEADER, 1));
+	pid_t another = fork();
+
+	if (another == 0)
+		lead_another();
+	VICTIM_CHECK(await(ANOTHER, (uint32_t)another));
 }
 
 static void check_session_from_outside(uint32_t round)
@@ -235,6 +262,7 @@ static void check_session_from_outside(uint32_t round)
 	if (get(WRONG))
 		fprintf(stderr, "line %u\n", get(WRONG));
 	VICTIM_CHECK(hears(shell[0], "t"));
+	VICTIM_CHECK(waitpid((pid_t)get(ANOTHER), NULL, WNOHANG) == 0);
 	VICTIM_CHECK(get(INTERRUPTED) == round - 1 && get(RESIZED) == round - 1);
 	VICTIM_CHECK(says(shell[0], "\003") && await(INTERRUPTED, round));
 	VICTIM_CHECK(ioctl(shell[0], TIOCSWINSZ, &size) == 0 && await(RESIZED, round));
