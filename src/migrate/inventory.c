@@ -463,8 +463,13 @@ int inventory_read_maps(struct inventory *inventory, const struct migrate_host *
 	const struct maps_objects objects = { &inventory->tables->files,
 					      &inventory->tables->memories };
 
-	return maps_read(&inventory->maps, inventory->dir, &objects, host, skip, &inventory->text,
-			 refusal);
+	int r = maps_read(&inventory->maps, inventory->dir, &objects, host, skip, &inventory->text,
+			  refusal);
+
+	/* One that is just starting a program has none for a moment. */
+	if (r == 0 && inventory->maps.count && !maps_special(&inventory->maps, "vdso"))
+		return refusal_set(refusal, EDVSPROCSTS, "the process has no vdso");
+	return r;
 }
 
 int inventory_read(struct inventory *inventory, const struct migrate_host *host, bool first,

@@ -51,6 +51,18 @@ static struct image_task task_of(const struct inventory *inventory)
 	return task;
 }
 
+/* It had one when it was looked at. */
+static int refuse_vdso(int r, struct refusal *refusal)
+{
+	assert(r < 0);
+	if (r == -ESRCH)
+		return refusal_set(refusal, EDVSSRCH, "the process has ended");
+	if (r == -ENOMEM)
+		return refusal_set(refusal, EDVSNOMEM, "out of memory");
+	return refusal_set(refusal, EDVSBUSY,
+			   "the process has just started another program; try again");
+}
+
 int offer_write(const struct inventories *all, struct writer *writer, struct refusal *refusal)
 {
 	assert(all->count);
@@ -70,9 +82,7 @@ int offer_write(const struct inventories *all, struct writer *writer, struct ref
 	int r = hash_vdso(inventory->pid, &inventory->maps, &machine.vdso_hash);
 
 	if (r < 0)
-		return refusal_set_number(refusal, r == -ESRCH ? EDVSSRCH : EDVSPROCSTS,
-					  "the process has no vdso, or it cannot be read: %s",
-					  strerror(-r));
+		return refuse_vdso(r, refusal);
 	writer_put(writer, IMAGE_MACHINE, &machine, sizeof(machine));
 	object_records_send(all->tables, true, writer);
 	writer_put(writer, IMAGE_TASK, &task, sizeof(task));

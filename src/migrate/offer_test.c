@@ -12,6 +12,7 @@
 
 #include "base/test.h"
 #include "dvk/errors.h"
+#include "migrate/made_proc_test.h"
 #include "os/sleeper_test.h"
 
 /* A process that stands still, as a shell that is to become what was offered: its maps are read more than once. */
@@ -68,6 +69,28 @@ static void end(struct side *side)
 	close(side->root);
 	kill(side->pid, SIGKILL);
 	waitpid(side->pid, NULL, 0);
+}
+
+/* Between two looks it has started another program, which has its vdso at another place. */
+static void test_exchanged(void)
+{
+	static struct side side;
+	struct refusal refusal = REFUSAL_NONE;
+	struct writer writer;
+	int stream = memfd_create("offer", MFD_CLOEXEC);
+
+	begin(&side);
+	struct inventory *one = &side.inventory;
+	const struct inventories all = { &one, 1, &side.tables };
+
+	CHECK_EQ(writer_init(&writer, over(stream)), 0);
+	for (uint32_t i = 0; i < one->maps.special_count; i++)
+		one->maps.special[i].start = IMAGE_PAGE;
+	CHECK(is_refusal(offer_write(&all, &writer, &refusal), &refusal, EDVSBUSY,
+			 "has just started another program; try again"));
+	writer_deinit(&writer);
+	close(stream);
+	end(&side);
 }
 
 static int compare(struct side *side)
@@ -146,6 +169,7 @@ static void test_other_release(void)
 int main(void)
 {
 	TEST(test_same);
+	TEST(test_exchanged);
 	TEST(test_name_twice);
 	TEST(test_other_kernel);
 	TEST(test_other_release);
