@@ -347,7 +347,8 @@ static int parse_timer(struct inventory *inventory, const char *text, struct ref
 				   "POSIX timer %d runs on the CPU time of a thread that is not "
 				   "told or has ended, or of another process, which is not carried",
 				   timer.id);
-	inventory->needs |= IMAGE_NEEDS_TIMER_IDS;
+	if (timer.id >= IMAGE_TIMERS_COUNTED)
+		inventory->needs |= IMAGE_NEEDS_TIMER_IDS;
 	return add_timer(inventory, &timer) ? refusal_set(refusal, EDVSNOMEM, "out of memory") : 0;
 }
 

@@ -203,7 +203,7 @@ static void test_timers(void)
 					     TIMER("10", "thread/pid.50", "2")),
 		 0);
 	CHECK_EQ(inventory.timer_count, 4);
-	CHECK_EQ(inventory.needs, IMAGE_NEEDS_TIMER_IDS);
+	CHECK_EQ(inventory.needs, 0);
 	const struct image_timer *timer = inventory.timer;
 
 	CHECK(timer[0].id == 3 && timer[0].signal == 34 && timer[0].value == 0xab &&
@@ -211,6 +211,10 @@ static void test_timers(void)
 	CHECK(timer[1].id == 4 && timer[1].notify == 4 && timer[1].tid == 8);
 	CHECK(timer[2].notify == 1 && timer[2].clock == 7);
 	CHECK(timer[3].notify == 2);
+	CHECK_EQ(read_timers(TIMER("65535", "none/pid.50", "7")), 0);
+	CHECK_EQ(inventory.needs, 0);
+	CHECK_EQ(read_timers(TIMER("65536", "none/pid.50", "7")), 0);
+	CHECK_EQ(inventory.needs, IMAGE_NEEDS_TIMER_IDS);
 	end();
 }
 

@@ -223,7 +223,8 @@ int offer_compare(const struct offer *offer, pid_t shell, int root, const struct
 	if (offer->task.needs & IMAGE_NEEDS_TIMER_IDS && !os_timer_ids_can_be_chosen())
 		return refusal_set(
 			refusal, EDVSPROCSTS,
-			"the process has POSIX timers, whose numbers can be kept only with "
-			"Linux 6.15 or newer on the target");
+			"the process has a POSIX timer with a number above %d, which can be "
+			"kept only with Linux 6.15 or newer on the target",
+			IMAGE_TIMERS_COUNTED - 1);
 	return 0;
 }

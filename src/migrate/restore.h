@@ -202,4 +202,8 @@ int restore_leave(struct restore *restore, struct refusal *refusal);
 int restore_task(struct restore *restore, struct refusal *refusal);
 int restore_outside(struct restore *restore, struct refusal *refusal);
 
+/* restore_timers.c */
+/* can_choose: whether the kernel can be asked for the number of a timer. */
+void restore_add_timers(struct restore *restore, bool can_choose);
+
 #endif

@@ -10,6 +10,7 @@
 #include "migrate/sysv_undo.h"
 #include "os/affinity.h"
 #include "os/kernel.h"
+#include "os/machine.h"
 #include "os/procdir.h"
 #include "os/scheduling.h"
 
@@ -107,58 +108,6 @@ static void add_signal_handlers(struct restore *restore)
 	}
 }
 
-static void add_timer(struct restore *restore, const struct image_timer *timer)
-{
-	struct calls *calls = &restore->calls;
-	struct sigevent event = { .sigev_value.sival_ptr = (void *)timer->value,
-				  .sigev_signo = timer->signal,
-				  .sigev_notify = timer->notify };
-	struct itimerspec when = {
-		.it_interval = { timer->interval_s, timer->interval_ns },
-		.it_value = { timer->remaining_s, timer->remaining_ns },
-	};
-
-	event._sigev_un._tid = timer->tid;
-	calls_room(calls, 2, 256);
-	struct remote_ptr id = calls_put(calls, &timer->id, sizeof(timer->id));
-	struct remote_ptr event_at = calls_put(calls, &event, sizeof(event));
-	struct remote_ptr when_at = calls_put(calls, &when, sizeof(when));
-
-	calls_add(calls, "create its POSIX timers", CALL_OK, SYS_timer_create,
-		  (uint64_t)timer->clock, event_at.at, id.at);
-	if (timer->remaining_s || timer->remaining_ns)
-		calls_add(calls, "set its POSIX timers", CALL_OK, SYS_timer_settime,
-			  (uint64_t)timer->id, 0, when_at.at, 0);
-}
-
-static void add_timers(struct restore *restore)
-{
-	const struct picture *picture = &restore->picture;
-	struct calls *calls = &restore->calls;
-
-	calls_room(calls, 8, 256);
-	if (picture->timer_count) {
-		calls_add(calls, "choose the numbers of its POSIX timers (Linux 6.15)", CALL_OK,
-			  SYS_prctl, PR_TIMER_CREATE_RESTORE_IDS, 1);
-		for (uint32_t i = 0; i < picture->timer_count; i++)
-			add_timer(restore, &picture->timer[i]);
-		calls_room(calls, 1, 0);
-		calls_add(calls, "create its POSIX timers", CALL_OK, SYS_prctl,
-			  PR_TIMER_CREATE_RESTORE_IDS, 0);
-	}
-	for (unsigned i = 0; i < 3; i++) {
-		const struct image_itimer *timer = &picture->process.itimer[i];
-
-		if (!timer->value_s && !timer->value_us)
-			continue;
-		calls_room(calls, 1, sizeof(*timer));
-		struct remote_ptr address = calls_put(calls, timer, sizeof(*timer));
-
-		calls_add(calls, "set its interval timers", CALL_OK, SYS_setitimer, i, address.at,
-			  0);
-	}
-}
-
 /* An ignored breakpoint signal is set without a breakpoint. */
 static int ignore_breakpoint(struct restore *restore, struct refusal *refusal)
 {
@@ -203,7 +152,7 @@ int restore_task(struct restore *restore, struct refusal *refusal)
 	/* 2 (only the superuser may dump) cannot be asked for; 0 is what comes nearest. */
 	calls_add(calls, "set who may read it", CALL_OK, SYS_prctl, PR_SET_DUMPABLE,
 		  picture->process.dumpable == 1);
-	add_timers(restore);
+	restore_add_timers(restore, os_timer_ids_can_be_chosen());
 	int r = restore_run(restore, refusal);
 
 	return r || !sets ? r : ignore_breakpoint(restore, refusal);

@@ -13,8 +13,7 @@
 #include "os/scheduling.h"
 #include "os/sleeper_test.h"
 
-#define RESTORE_IDS 77 /* PR_TIMER_CREATE_RESTORE_IDS */
-#define MERGE	    67 /* PR_SET_MEMORY_MERGE */
+#define MERGE 67 /* PR_SET_MEMORY_MERGE */
 
 static struct picture_thread leader;
 
@@ -30,7 +29,6 @@ static void end(void)
 {
 	restore->picture.thread = NULL;
 	restore->picture.thread_count = 0;
-	restore->picture.timer = NULL;
 	restore_end();
 }
 
@@ -52,7 +50,6 @@ static void test_ordinary(void)
 	CHECK_EQ(listed_count(&restore->calls, SYS_rt_sigaction), 0);
 	CHECK_EQ(listed_count(&restore->calls, SYS_setitimer), 0);
 	CHECK_EQ(listed_count(&restore->calls, SYS_timer_create), 0);
-	CHECK_EQ(listed_prctl(&restore->calls, RESTORE_IDS), LISTED_NONE);
 	end();
 }
 
@@ -149,51 +146,6 @@ static void test_handlers(void)
 	end();
 }
 
-/* Timers come last, so that none fires in here; their numbers are chosen for the time of that only. */
-static void test_timers(void)
-{
-	struct image_timer timers[2] = {
-		{ .id = 4,
-		  .clock = CLOCK_MONOTONIC,
-		  .signal = 34,
-		  .notify = 4,
-		  .tid = 9,
-		  .value = 0x77,
-		  .remaining_ns = 5,
-		  .interval_s = 6 },
-		{ .id = 9, .clock = CLOCK_REALTIME, .signal = 10 },
-	};
-
-	begin();
-	restore->picture.timer = timers;
-	restore->picture.timer_count = 2;
-	restore->picture.process.itimer[1] = (struct image_itimer){ 1, 2, 0, 4 };
-	restore->picture.process.itimer[2] = (struct image_itimer){ 1, 2, 0, 0 }; /* it is off */
-	list_task();
-	uint32_t at = listed_prctl(&restore->calls, RESTORE_IDS);
-
-	CHECK_EQ(restore_call(at, SYS_prctl)->arg[1], 1);
-	const struct call *call = restore_call(at + 1, SYS_timer_create);
-	const struct sigevent *event = restore_data(call->arg[1]);
-
-	CHECK_EQ(call->arg[0], CLOCK_MONOTONIC);
-	CHECK(event->sigev_signo == 34 && event->sigev_notify == 4 && event->_sigev_un._tid == 9 &&
-	      event->sigev_value.sival_ptr == (void *)0x77);
-	CHECK_EQ(*(const int32_t *)restore_data(call->arg[2]), 4);
-	call = restore_call(at + 2, SYS_timer_settime);
-	const struct itimerspec *when = restore_data(call->arg[2]);
-
-	CHECK(call->arg[0] == 4 && call->arg[1] == 0);
-	CHECK(when->it_value.tv_nsec == 5 && when->it_interval.tv_sec == 6);
-	restore_call(at + 3, SYS_timer_create); /* which is not set */
-	CHECK_EQ(restore_call(at + 4, SYS_prctl)->arg[0], RESTORE_IDS);
-	CHECK_EQ(restore_call(at + 4, SYS_prctl)->arg[1], 0);
-	CHECK_EQ(restore_call(at + 5, SYS_setitimer)->arg[0], 1);
-	CHECK_EQ(restore->calls.count, at + 6);
-	restore->picture.timer_count = 0;
-	end();
-}
-
 /* ---- from outside ---- */
 
 static bool says(const char *name, const char *wanted)
@@ -278,7 +230,6 @@ int main(void)
 	TEST(test_dumpable);
 	TEST(test_handlers);
 	TEST(test_handlers_in_common);
-	TEST(test_timers);
 	TEST(test_files);
 	TEST(test_scheduling);
 	return test_end();

@@ -137,8 +137,11 @@ struct image_task {
 };
 
 enum image_needs {
-	IMAGE_NEEDS_TIMER_IDS = 1, /* PR_TIMER_CREATE_RESTORE_IDS */
+	IMAGE_NEEDS_TIMER_IDS =
+		1, /* PR_TIMER_CREATE_RESTORE_IDS: a number that is too high to be counted to */
 };
+
+#define IMAGE_TIMERS_COUNTED 65536 /* numbers of POSIX timers below this are counted to */
 
 struct image_rlimit {
 	uint64_t current;
