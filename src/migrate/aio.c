@@ -218,6 +218,7 @@ static int write_ring(struct taking *taking)
 
 static int settle(struct taking *taking)
 {
+	assert(taking->ring && taking->map->kind == IMAGE_MAP_AIO);
 	uint32_t cpus = os_affinity_possible();
 	int64_t count = 0;
 	int r = exhaust(taking, cpus, &count);
@@ -274,6 +275,7 @@ int aio_take(struct calls *calls, struct maps *maps, struct refusal *refusal)
 	struct taking taking = { .calls = calls, .pid = calls->tracee->tid, .refusal = refusal };
 	bool any = false;
 
+	assert(calls->tracee->borrowed);
 	for (uint32_t i = 0; i < maps->count; i++)
 		any = any || maps->map[i].kind == IMAGE_MAP_AIO;
 	if (!any)

@@ -56,28 +56,59 @@ static struct remote_ptr foothold_list(const struct foothold *foothold)
 	return (struct remote_ptr){ foothold->base.at + FOOTHOLD_CODE_BYTES };
 }
 
-int foothold_open(struct foothold *foothold, struct tracee *tracee, uint64_t at)
+static int map_pages(const struct foothold *foothold, struct tracee *tracee, uint64_t at,
+		     uint64_t bytes, uint64_t rights, uint64_t flags, uint64_t *mapped)
 {
-	uint64_t flags = MAP_PRIVATE | MAP_ANONYMOUS | (at ? MAP_FIXED_NOREPLACE : 0);
-	const uint64_t args[6] = { at,	  FOOTHOLD_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
-				   flags, ~0ull,	  0 };
-	int64_t mapped = 0;
-	assert(!foothold->base.at); /* else it would be left in the process */
-	assert(foothold->vdso_syscall.at);
-	int r = tracee_syscall(tracee, foothold->vdso_syscall, SYS_mmap, args, &mapped);
+	assert(bytes && bytes <= FOOTHOLD_BYTES);
+	const uint64_t args[6] = {
+		at, bytes, rights, MAP_PRIVATE | MAP_ANONYMOUS | flags, ~0ull, 0
+	};
+	int64_t result = 0;
+	int r = tracee_syscall(tracee, foothold->vdso_syscall, SYS_mmap, args, &result);
 
 	if (r)
 		return r;
-	if (mapped < 0 && mapped >= -ERROR_MAX)
-		return (int)mapped;
-	foothold->base.at = (uint64_t)mapped;
-	r = trace_write(tracee->tid, foothold->base.at, blob_code,
-			(size_t)(blob_code_end - blob_code));
-	if (r) {
+	if (result < 0 && result >= -ERROR_MAX)
+		return (int)result;
+	*mapped = (uint64_t)result;
+	return 0;
+}
+
+/* A process that refuses writable code (PR_SET_MDWE) has code that it cannot write, which we can. */
+static int map_apart(struct foothold *foothold, struct tracee *tracee, uint64_t at, uint64_t fixed)
+{
+	uint64_t list;
+	int r = map_pages(foothold, tracee, at, FOOTHOLD_BYTES, PROT_READ | PROT_EXEC, fixed,
+			  &foothold->base.at);
+
+	if (r)
+		return r;
+	return map_pages(foothold, tracee, foothold_list(foothold).at, FOOTHOLD_LIST_BYTES,
+			 PROT_READ | PROT_WRITE, MAP_FIXED, &list);
+}
+
+int foothold_open(struct foothold *foothold, struct tracee *tracee, uint64_t at)
+{
+	const uint64_t fixed = at ? MAP_FIXED_NOREPLACE : 0;
+	const size_t bytes = (size_t)(blob_code_end - blob_code);
+
+	assert(!foothold->base.at); /* else it would be left in the process */
+	assert(foothold->vdso_syscall.at);
+	int r = map_pages(foothold, tracee, at, FOOTHOLD_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
+			  fixed, &foothold->base.at);
+	bool apart = r == -EACCES;
+
+	if (apart)
+		r = map_apart(foothold, tracee, at, fixed);
+	if (r == 0 && apart)
+		r = trace_force(tracee->tid, foothold->base.at, blob_code, bytes);
+	else if (r == 0)
+		r = trace_write(tracee->tid, foothold->base.at, blob_code, bytes);
+	if (r && foothold->base.at) {
 		foothold_close(foothold, tracee);
 		return tracee_result(r);
 	}
-	return 0;
+	return r;
 }
 
 int foothold_close(struct foothold *foothold, struct tracee *tracee)

@@ -52,6 +52,7 @@ static const char *const carried[] = {
 	"mqueues",	  "sysv_undo",
 	"requests",
 	"chroot",
+	"settings",
 };
 
 static bool is_wanted(const char *victim)

@@ -251,7 +251,7 @@ static int check_speculation(struct inventory *inventory, int init, struct refus
 		const char *mine = procdir_field(inventory->text.text, rows[i]);
 		const char *theirs = procdir_field(inventory->more.text, rows[i]);
 
-		if (mine && theirs && strcspn(mine, "\n") != strcspn(theirs, "\n"))
+		if (mine && theirs && strncmp(mine, theirs, strcspn(mine, "\n") + 1))
 			return refuse(refusal, "the process has changed its speculation control "
 					       "(PR_SET_SPECULATION_CTRL), which is not carried");
 	}

@@ -447,7 +447,8 @@ static int on_mapping(struct reading *reading, const struct printed *printed)
 		r = read_flags(printed, &map, reading->refusal);
 		if (r)
 			return r;
-		if (reading->skip && map.start == reading->skip->start) {
+		if (reading->skip && map.start >= reading->skip->start &&
+		    map.end - reading->skip->start <= reading->skip->bytes) {
 			reading->skip->locked = map.flags & IMAGE_MAP_LOCKED;
 			return 0;
 		}

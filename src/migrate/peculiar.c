@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/peculiar.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,8 +10,6 @@
 #include "os/machine.h"
 #include "os/kernel.h"
 
-#define MCE_KILL_DEFAULT 2
-#define IO_FLUSHER_GET	 58 /* PR_GET_IO_FLUSHER */
 #define SCHED_CORE	 62 /* PR_SCHED_CORE; 0: get, of one thread */
 #define KEY_DEFAULT_ASK	 (~0ull)
 #define SELECTOR_CODE	 0x33
@@ -19,26 +18,38 @@
 #define LANDLOCK_VERSION 1 /* LANDLOCK_CREATE_RULESET_VERSION */
 #define INIT_PID	 1
 
-/* Settings that must have their ordinary value, or be unknown to the kernel. */
+/* Settings that are carried, by the answers that tell of one; or that must have their ordinary value. */
 static const struct ordinary {
-	const char *refused;
 	long number;
 	uint64_t args[2];
-	int64_t ordinary;
+	int64_t ordinary; /* else it is refused, if it is not carried */
+	const char *refused;
+	struct {
+		int64_t answer;
+		uint32_t setting;
+	} carried[2];
 } ordinaries[PECULIAR_ORDINARIES] = {
-	{ "has a memory failure policy (PR_MCE_KILL)",
-	  SYS_prctl,
+	{ SYS_prctl,
 	  { PR_MCE_KILL_GET, 0 },
-	  MCE_KILL_DEFAULT },
-	{ "is marked as part of the I/O path (PR_SET_IO_FLUSHER)",
-	  SYS_prctl,
-	  { IO_FLUSHER_GET, 0 },
-	  0 },
-	{ "has switched off the CPUID instruction", SYS_arch_prctl, { ARCH_GET_CPUID, 0 }, 1 },
-	{ "has chosen a keyring for keys it asks for (KEYCTL_SET_REQKEY_KEYRING)",
-	  SYS_keyctl,
+	  PR_MCE_KILL_DEFAULT,
+	  "has an unknown memory failure policy (PR_MCE_KILL)",
+	  { { PR_MCE_KILL_EARLY, IMAGE_THREAD_MCE_EARLY },
+	    { PR_MCE_KILL_LATE, IMAGE_THREAD_MCE_LATE } } },
+	{ SYS_prctl,
+	  { PR_GET_IO_FLUSHER, 0 },
+	  0,
+	  "is marked as part of the I/O path (PR_SET_IO_FLUSHER) in an unknown way",
+	  { { 1, IMAGE_THREAD_IO_FLUSHER } } },
+	{ SYS_arch_prctl,
+	  { ARCH_GET_CPUID, 0 },
+	  1,
+	  "has switched off the CPUID instruction in an unknown way",
+	  { { 0, IMAGE_THREAD_NO_CPUID } } },
+	{ SYS_keyctl,
 	  { KEYCTL_SET_REQKEY_KEYRING, KEY_DEFAULT_ASK },
-	  KEY_REQKEY_DEFL_DEFAULT },
+	  KEY_REQKEY_DEFL_DEFAULT,
+	  "has chosen a keyring for keys it asks for (KEYCTL_SET_REQKEY_KEYRING)",
+	  { { 0 } } },
 };
 
 static const struct keyring {
@@ -194,28 +205,56 @@ static int check_keyrings(const struct calls *calls, const struct peculiar_quest
 	return 0;
 }
 
+/* An error says that the kernel does not know the setting. */
+static int take_setting(const struct ordinary *ordinary, int64_t answer, int32_t vtid,
+			uint32_t *settings, struct refusal *refusal)
+{
+	if (answer < 0 || answer == ordinary->ordinary)
+		return 0;
+	for (unsigned i = 0; i < 2 && ordinary->carried[i].setting; i++) {
+		if (ordinary->carried[i].answer != answer)
+			continue;
+		*settings |= ordinary->carried[i].setting;
+		return 0;
+	}
+	assert(ordinary->refused);
+	return refusal_set(refusal, EDVSPROCSTS, "thread %d %s, which is not carried", (int)vtid,
+			   ordinary->refused);
+}
+
+/* In the strict mode of seccomp it is off by itself. */
+static int take_counter(int tsc, int32_t vtid, bool is_strict, uint32_t *settings,
+			struct refusal *refusal)
+{
+	if (tsc == PR_TSC_SIGSEGV) {
+		*settings |= is_strict ? 0 : IMAGE_THREAD_NO_TSC;
+		return 0;
+	}
+	if (tsc == PR_TSC_ENABLE && !is_strict)
+		return 0;
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "thread %d has the time-stamp counter switched on in the strict mode "
+			   "of seccomp, which is not carried",
+			   (int)vtid);
+}
+
 int peculiar_check(struct calls *calls, const struct peculiar_questions *q, int32_t vtid,
-		   bool is_strict, struct refusal *refusal)
+		   bool is_strict, uint32_t *settings, struct refusal *refusal)
 {
 	uint64_t cookie;
-	int policy, tsc;
+	int policy, tsc, r = 0;
 
-	for (unsigned i = 0; i < PECULIAR_ORDINARIES; i++) {
-		int64_t value = calls_result(calls, q->ordinary[i]);
-
-		if (value >= 0 && value != ordinaries[i].ordinary)
-			return refusal_set(refusal, EDVSPROCSTS,
-					   "thread %d %s, which is not carried", (int)vtid,
-					   ordinaries[i].refused);
-	}
+	*settings = 0;
+	for (unsigned i = 0; i < PECULIAR_ORDINARIES && r == 0; i++)
+		r = take_setting(&ordinaries[i], calls_result(calls, q->ordinary[i]), vtid,
+				 settings, refusal);
 	memcpy(&tsc, calls_at(calls, q->tsc), sizeof(tsc));
+	if (r == 0)
+		r = take_counter(tsc, vtid, is_strict, settings, refusal);
+	if (r)
+		return r;
 	memcpy(&policy, calls_at(calls, q->policy), sizeof(policy));
 	memcpy(&cookie, calls_at(calls, q->cookie), sizeof(cookie));
-	if (tsc != (is_strict ? PR_TSC_SIGSEGV : PR_TSC_ENABLE))
-		return refusal_set(refusal, EDVSPROCSTS,
-				   "thread %d has switched off the time-stamp counter, which is "
-				   "not carried",
-				   (int)vtid);
 	if (calls_result(calls, q->policy_call) == 0 && policy)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "thread %d has a NUMA memory policy, which is not carried",

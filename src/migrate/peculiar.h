@@ -6,7 +6,8 @@
 #include "migrate/inventory.h"
 
 /*
- * Settings that a thread may have for itself and that no image carries: namespaces, memory policy, keyrings, ...
+ * Settings that a thread may have for itself. Some are carried; no image carries namespaces, memory policy, keyrings
+ * and the like.
  * Every thread is asked for them, because each belongs to the thread and not to the process.
  */
 #define PECULIAR_ORDINARIES 4
@@ -27,10 +28,13 @@ int peculiar_check_outside(struct inventory *inventory, struct refusal *refusal)
 /* Whether the text of /proc/PID/task/TID/status says what that of the leader says. */
 int peculiar_check_status(const char *leader, const char *own, pid_t tid, struct refusal *refusal);
 
-/* Borrowed: adds PECULIAR_CALLS calls at most; after the run the check refuses by name. */
+/*
+ * Borrowed: adds PECULIAR_CALLS calls at most. After the run the check refuses by name, or tells of the settings that
+ * are carried (enum image_thread_setting).
+ */
 void peculiar_ask(struct calls *calls, struct peculiar_questions *questions);
 int peculiar_check(struct calls *calls, const struct peculiar_questions *questions, int32_t vtid,
-		   bool is_strict, struct refusal *refusal);
+		   bool is_strict, uint32_t *settings, struct refusal *refusal);
 
 /* Whether the answers prove that no Landlock domain restricts the thread; false: not known. */
 bool peculiar_free_of_landlock(const struct calls *calls,

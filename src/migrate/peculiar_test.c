@@ -16,6 +16,7 @@ static struct calls calls;
 static struct peculiar_questions asked;
 static struct tracee nobody;
 static struct refusal refusal;
+static uint32_t settings;
 
 static void answer(uint32_t index, int64_t result)
 {
@@ -50,7 +51,7 @@ static void begin(void)
 
 static int check(void)
 {
-	return peculiar_check(&calls, &asked, VTID, false, &refusal);
+	return peculiar_check(&calls, &asked, VTID, false, &settings, &refusal);
 }
 
 static void end(void)
@@ -87,9 +88,9 @@ static void test_settings(void)
 		int64_t other;
 		const char *words;
 	} ordinaries[PECULIAR_ORDINARIES] = {
-		{ 1, "has a memory failure policy (PR_MCE_KILL)" },
-		{ 1, "is marked as part of the I/O path" },
-		{ 0, "has switched off the CPUID instruction" },
+		{ 3, "has an unknown memory failure policy (PR_MCE_KILL)" },
+		{ 2, "is marked as part of the I/O path" },
+		{ 2, "has switched off the CPUID instruction" },
 		{ 1, "has chosen a keyring for keys it asks for" },
 	};
 
@@ -99,14 +100,43 @@ static void test_settings(void)
 		refuse(ordinaries[i].words);
 	}
 	begin();
-	say(asked.tsc, PR_TSC_SIGSEGV, sizeof(int));
-	refuse("has switched off the time-stamp counter");
+	say(asked.tsc, 0, sizeof(int));
+	refuse("has the time-stamp counter switched on");
 	begin();
 	say(asked.policy, 2, sizeof(int));
 	refuse("has a NUMA memory policy");
 	begin();
 	say(asked.cookie, 2, sizeof(uint64_t));
 	refuse("has a core scheduling cookie");
+}
+
+static void test_carried(void)
+{
+	static const struct {
+		unsigned question;
+		int64_t answer;
+		uint32_t setting;
+	} carried[] = {
+		{ 0, 1, IMAGE_THREAD_MCE_EARLY },
+		{ 0, 0, IMAGE_THREAD_MCE_LATE },
+		{ 1, 1, IMAGE_THREAD_IO_FLUSHER },
+		{ 2, 0, IMAGE_THREAD_NO_CPUID },
+	};
+
+	for (unsigned i = 0; i < sizeof(carried) / sizeof(carried[0]); i++) {
+		begin();
+		answer(asked.ordinary[carried[i].question], carried[i].answer);
+		CHECK(check() == 0 && settings == carried[i].setting);
+		end();
+	}
+	begin();
+	say(asked.tsc, PR_TSC_SIGSEGV, sizeof(int));
+	CHECK(check() == 0 && settings == IMAGE_THREAD_NO_TSC);
+	/* In the strict mode of seccomp it is off by itself. */
+	CHECK(peculiar_check(&calls, &asked, VTID, true, &settings, &refusal) == 0 && !settings);
+	say(asked.tsc, PR_TSC_ENABLE, sizeof(int));
+	CHECK(peculiar_check(&calls, &asked, VTID, true, &settings, &refusal) < 0);
+	end();
 }
 
 /* Keys of its own are refused, and so are keys that cannot be read. The user's session keyring is not its own. */
@@ -287,6 +317,7 @@ int main(void)
 {
 	TEST(test_nothing);
 	TEST(test_settings);
+	TEST(test_carried);
 	TEST(test_keyrings);
 	TEST(test_landlock);
 	TEST(test_segments);

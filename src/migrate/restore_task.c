@@ -152,6 +152,12 @@ int restore_task(struct restore *restore, struct refusal *refusal)
 	/* 2 (only the superuser may dump) cannot be asked for; 0 is what comes nearest. */
 	calls_add(calls, "set who may read it", CALL_OK, SYS_prctl, PR_SET_DUMPABLE,
 		  picture->process.dumpable == 1);
+	/* Memory that is both written and executed can stay, as ours, and nothing of that kind is made any more. */
+	if (picture->process.refuse_exec_gain) {
+		calls_room(calls, 1, 0);
+		calls_add(calls, "forbid itself writable code (PR_SET_MDWE)", CALL_OK, SYS_prctl,
+			  PR_SET_MDWE, picture->process.refuse_exec_gain);
+	}
 	restore_add_timers(restore, os_timer_ids_can_be_chosen());
 	int r = restore_run(restore, refusal);
 

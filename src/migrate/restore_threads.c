@@ -146,6 +146,28 @@ static void add_signals(struct restore *restore, const struct picture_thread *th
 	}
 }
 
+static void add_setting(struct restore *restore, const struct image_thread *thread)
+{
+	struct calls *calls = &restore->calls;
+
+	assert(!(thread->settings & ~(uint32_t)IMAGE_THREAD_SETTINGS_ALL)); /* image_thread_ok() */
+	calls_room(calls, 4, 0);
+	if (thread->settings & (IMAGE_THREAD_MCE_EARLY | IMAGE_THREAD_MCE_LATE))
+		calls_add(calls, "set its memory failure policy (PR_MCE_KILL)", CALL_OK, SYS_prctl,
+			  PR_MCE_KILL, PR_MCE_KILL_SET,
+			  thread->settings & IMAGE_THREAD_MCE_EARLY ? PR_MCE_KILL_EARLY
+								    : PR_MCE_KILL_LATE);
+	if (thread->settings & IMAGE_THREAD_IO_FLUSHER)
+		calls_add(calls, "mark it as part of the I/O path (PR_SET_IO_FLUSHER)", CALL_OK,
+			  SYS_prctl, PR_SET_IO_FLUSHER, 1);
+	if (thread->settings & IMAGE_THREAD_NO_CPUID)
+		calls_add(calls, "switch off its CPUID instruction", CALL_OK, SYS_arch_prctl,
+			  ARCH_SET_CPUID, 0);
+	if (thread->settings & IMAGE_THREAD_NO_TSC)
+		calls_add(calls, "switch off its time-stamp counter", CALL_OK, SYS_prctl,
+			  PR_SET_TSC, PR_TSC_SIGSEGV);
+}
+
 void restore_add_thread(struct restore *restore, const struct picture_thread *thread)
 {
 	const struct image_thread *image = &thread->image;
@@ -171,6 +193,8 @@ void restore_add_thread(struct restore *restore, const struct picture_thread *th
 			  image->rseq_address, image->rseq_size, image->rseq_flags,
 			  image->rseq_signature);
 	add_signals(restore, thread);
+	if (image->settings)
+		add_setting(restore, image);
 }
 
 static bool same_credentials(const struct image_credentials *a, const struct image_credentials *b)

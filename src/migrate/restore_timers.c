@@ -6,6 +6,8 @@
  */
 #include "migrate/restore.h"
 
+#include <assert.h>
+
 #include "os/kernel.h"
 
 static void add_create(struct restore *restore, const struct image_timer *timer)
@@ -45,6 +47,7 @@ static void add_chosen(struct restore *restore)
 	const struct picture *picture = &restore->picture;
 	struct calls *calls = &restore->calls;
 
+	assert(picture->timer_count);
 	calls_add(calls, "choose the numbers of its POSIX timers (Linux 6.15)", CALL_OK, SYS_prctl,
 		  PR_TIMER_CREATE_RESTORE_IDS, 1);
 	for (uint32_t i = 0; i < picture->timer_count; i++) {
@@ -84,6 +87,7 @@ static void add_counted(struct restore *restore)
 			calls_add(calls, "count the numbers of its POSIX timers", CALL_OK,
 				  SYS_timer_delete, (uint64_t)number);
 		}
+		assert(number == timer->id);
 		add_create(restore, timer);
 		calls_add(calls, "count the numbers of its POSIX timers", CALL_OK,
 			  SYS_timer_getoverrun, (uint64_t)number);

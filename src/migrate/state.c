@@ -24,24 +24,12 @@
 #define SIGNAL_SET_BYTES      8
 #define SEGMENT_BYTES	      8
 
-/* Settings of the task that must have their ordinary value, because they are not carried. */
-static const struct ordinary {
-	const char *refused;
-	long number;
-	uint64_t args[2];
-	int64_t ordinary;
-} ordinaries[] = {
-	{ "forbids itself to have writable code (PR_SET_MDWE)", SYS_prctl, { PR_GET_MDWE, 0 }, 0 },
-};
-#define ORDINARY_COUNT (sizeof(ordinaries) / sizeof(ordinaries[0]))
-
 struct questions {
 	struct remote_ptr action[IMAGE_SIGNALS];
 	struct remote_ptr itimer[3];
 	struct remote_ptr limit[IMAGE_RLIMITS];
 	struct remote_ptr subreaper, xcomp, segments;
-	uint32_t ordinary[ORDINARY_COUNT];
-	uint32_t brk, dumpable, thp, merge, membarrier, segments_call;
+	uint32_t brk, dumpable, thp, merge, membarrier, segments_call, exec_gain;
 };
 
 static void ask(struct calls *calls, struct questions *q)
@@ -62,10 +50,7 @@ static void ask(struct calls *calls, struct questions *q)
 		calls_add(calls, "read its limits", CALL_OK, SYS_prlimit64, 0, i, 0,
 			  q->limit[i].at);
 	}
-	for (unsigned i = 0; i < ORDINARY_COUNT; i++)
-		q->ordinary[i] = calls_append(
-			calls, "read its settings", CALL_ANY, 0, ordinaries[i].number,
-			(const uint64_t[6]){ ordinaries[i].args[0], ordinaries[i].args[1] });
+	q->exec_gain = calls_add(calls, "read its settings", CALL_ANY, SYS_prctl, PR_GET_MDWE);
 	q->subreaper = calls_space(calls, 8);
 	calls_add(calls, "read its settings", CALL_OK, SYS_prctl, PR_GET_CHILD_SUBREAPER,
 		  q->subreaper.at);
@@ -90,14 +75,6 @@ static uint32_t not_negative(int64_t value)
 
 static int check_answers(struct calls *calls, const struct questions *q, struct refusal *refusal)
 {
-	for (unsigned i = 0; i < ORDINARY_COUNT; i++) {
-		int64_t value = calls_result(calls, q->ordinary[i]);
-
-		if (value >= 0 && value != ordinaries[i].ordinary)
-			return refusal_set(refusal, EDVSPROCSTS,
-					   "the process %s, which is not carried",
-					   ordinaries[i].refused);
-	}
 	uint64_t xcomp;
 
 	memcpy(&xcomp, calls_at(calls, q->xcomp), sizeof(xcomp));
@@ -126,6 +103,7 @@ static void take_answers(struct calls *calls, const struct questions *q,
 		       sizeof(process->rlimit[i]));
 	memcpy(&process->subreaper, calls_at(calls, q->subreaper), sizeof(process->subreaper));
 	process->bounds.brk = (uint64_t)calls_result(calls, q->brk);
+	process->refuse_exec_gain = not_negative(calls_result(calls, q->exec_gain));
 	process->dumpable = not_negative(calls_result(calls, q->dumpable));
 	process->thp_disable = not_negative(calls_result(calls, q->thp));
 	process->memory_merge = not_negative(calls_result(calls, q->merge));
@@ -357,7 +335,8 @@ int state_read_thread(struct calls *calls, struct inventory *inventory, int32_t 
 	r = read_credentials(inventory, tid, thread, refusal);
 	if (r == 0)
 		r = peculiar_check(calls, &peculiar, vtid,
-				   thread->seccomp_mode == SECCOMP_MODE_STRICT, refusal);
+				   thread->seccomp_mode == SECCOMP_MODE_STRICT, &thread->settings,
+				   refusal);
 	if (r == 0 && !peculiar_free_of_landlock(calls, &peculiar))
 		r = landlock_prove_none(calls, inventory, refusal);
 	if (r)

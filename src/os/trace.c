@@ -330,3 +330,22 @@ int trace_write(pid_t pid, uint64_t address, const void *from, size_t bytes)
 		return -errno;
 	return (size_t)done == bytes ? 0 : -EFAULT;
 }
+
+int trace_force(pid_t tid, uint64_t address, const void *from, size_t bytes)
+{
+	const uint8_t *at = from;
+
+	assert(from);
+	for (size_t done = 0; done < bytes; done += sizeof(long)) {
+		size_t now = bytes - done < sizeof(long) ? bytes - done : sizeof(long);
+		long word;
+
+		/* What is behind the end stays. */
+		if (now < sizeof(long) && trace_read(tid, address + done, &word, sizeof(word)) < 0)
+			return -EFAULT;
+		memcpy(&word, at + done, now);
+		if (ptrace(PTRACE_POKEDATA, tid, address + done, word) < 0)
+			return errno == EIO ? -EFAULT : -errno;
+	}
+	return 0;
+}

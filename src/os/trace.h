@@ -100,4 +100,7 @@ int trace_wait(pid_t tid, bool block, struct trace_stop *stop);
 int trace_read(pid_t pid, uint64_t address, void *to, size_t bytes);
 int trace_write(pid_t pid, uint64_t address, const void *from, size_t bytes);
 
+/* The same of a stopped task, also into private memory that it may not write itself. */
+int trace_force(pid_t tid, uint64_t address, const void *from, size_t bytes);
+
 #endif

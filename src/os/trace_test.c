@@ -222,6 +222,25 @@ static void test_memory(void)
 	end();
 }
 
+static const char constant[] = "nobody may write this, not even the program";
+
+/* What may only be read is written, and nothing beyond it. */
+static void test_force(void)
+{
+	const char words[] = "somebody";
+	char found[sizeof(constant)];
+
+	if (!begin(stay))
+		return;
+	CHECK(trace_write(child, (uint64_t)constant, words, 8) == -EFAULT);
+	CHECK_EQ(trace_force(child, (uint64_t)constant + 1, words, 5), 0);
+	CHECK_EQ(trace_read(child, (uint64_t)constant, found, sizeof(found)), 0);
+	CHECK(strncmp(found, "nsomeb may", 10) == 0 && constant[1] == 'o');
+	CHECK_EQ(trace_force(child, 8, words, 8), -EFAULT);
+	CHECK(trace_force(NOBODY, 8, words, 8) < 0);
+	end();
+}
+
 static void test_xstate(void)
 {
 	static uint8_t area[16384] __attribute__((aligned(64))), again[16384];
@@ -342,6 +361,7 @@ int main(void)
 	TEST(test_awaits_handler);
 	TEST(test_fault_pending);
 	TEST(test_memory);
+	TEST(test_force);
 	TEST(test_xstate);
 	TEST(test_robust_list);
 	TEST(test_peculiar);

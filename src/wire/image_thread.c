@@ -11,6 +11,8 @@ bool image_thread_ok(const struct image_thread *thread)
 	    (thread->seccomp_mode == 2) != (thread->seccomp_count != 0) ||
 	    thread->seccomp_common > thread->seccomp_count)
 		return false;
+	if (thread->settings & ~(uint32_t)IMAGE_THREAD_SETTINGS_ALL)
+		return false;
 	return thread->credentials.group_count <= 64 && thread->affinity_bytes <= 128;
 }
 

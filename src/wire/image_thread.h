@@ -27,6 +27,15 @@ struct image_registers {
 	uint64_t rip, cs, eflags, rsp, ss, fs_base, gs_base, ds, es, fs, gs;
 };
 
+enum image_thread_setting {
+	IMAGE_THREAD_MCE_EARLY = 1, /* PR_MCE_KILL: told of a page that has failed at once, */
+	IMAGE_THREAD_MCE_LATE = 2,  /* or when it touches it; neither: as the system says */
+	IMAGE_THREAD_IO_FLUSHER = 4,
+	IMAGE_THREAD_NO_CPUID = 8,
+	IMAGE_THREAD_NO_TSC = 16,
+	IMAGE_THREAD_SETTINGS_ALL = 31,
+};
+
 struct image_thread {
 	int32_t tid; /* in the pid namespace; the first THREAD record is the leader's */
 	int32_t parent_death_signal;
@@ -51,7 +60,7 @@ struct image_thread {
 	uint32_t seccomp_mode;	 /* SECCOMP_MODE_* */
 	uint32_t seccomp_count;	 /* filters */
 	uint32_t seccomp_common; /* how many of those, the oldest, are the leader's oldest ones */
-	uint32_t pad;
+	uint32_t settings;	 /* enum image_thread_setting */
 };
 
 /*

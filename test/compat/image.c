@@ -178,6 +178,7 @@ static const struct image_thread thread = { .tid = 2,
 							     .group = { 65, 66 } },
 					    .seccomp_mode = 2,
 					    .seccomp_count = 67,
+					    .settings = IMAGE_THREAD_NO_TSC,
 					    .seccomp_common = 66 };
 static const struct image_guard guard = { .start = 2, .end = 3 };
 static const struct image_siginfo siginfo = { .shared = 2, .info = { 3, 4 } };

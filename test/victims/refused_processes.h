@@ -166,16 +166,6 @@ static void task_policy(void)
 	NEED(syscall(SYS_set_mempolicy, 3, &nodes, 64) == 0);
 }
 
-static void no_writable_code(void)
-{
-	NEED(prctl(65, 1, 0, 0, 0) == 0);
-}
-
-static void no_counter(void)
-{
-	NEED(prctl(PR_SET_TSC, PR_TSC_SIGSEGV) == 0);
-}
-
 static void dispatch(void)
 {
 	static char selector;
@@ -239,8 +229,6 @@ static const struct kind process_kinds[] = {
 	{ "mount_namespace", "mnt namespace", mounts },
 	{ "chroot", "was deleted", root_directory },
 	{ "task_memory_policy", "NUMA", task_policy },
-	{ "mdwe", "PR_SET_MDWE", no_writable_code },
-	{ "tsc", "time-stamp counter", no_counter },
 	{ "syscall_dispatch", "PR_SET_SYSCALL_USER_DISPATCH", dispatch },
 	{ "ports", "I/O ports", ports },
 	{ "landlock", "restricted by Landlock", landlock },

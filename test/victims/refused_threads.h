@@ -75,16 +75,6 @@ static void thread_policy(void)
 	in_thread(own_policy);
 }
 
-static int own_counter(void)
-{
-	return prctl(PR_SET_TSC, PR_TSC_SIGSEGV);
-}
-
-static void thread_tsc(void)
-{
-	in_thread(own_counter);
-}
-
 static int own_personality(void)
 {
 	return personality(ADDR_NO_RANDOMIZE) < 0;
@@ -93,16 +83,6 @@ static int own_personality(void)
 static void thread_personality(void)
 {
 	in_thread(own_personality);
-}
-
-static int own_mce(void)
-{
-	return prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0);
-}
-
-static void thread_mce(void)
-{
-	in_thread(own_mce);
 }
 
 static void thread_landlock(void)
@@ -162,9 +142,7 @@ static const struct kind thread_kinds[] = {
 	{ "thread_directory", "working directory", unlike_thread },
 	{ "thread_network", "net namespace", thread_network },
 	{ "thread_memory_policy", "NUMA", thread_policy },
-	{ "thread_tsc", "time-stamp counter", thread_tsc },
 	{ "thread_personality", "personality", thread_personality },
-	{ "thread_mce", "PR_MCE_KILL", thread_mce },
 	{ "thread_landlock", "restricted by Landlock", thread_landlock },
 	{ "thread_key", "thread keyring", thread_key },
 	{ "too_many_threads", "threads", too_many_threads },
