@@ -8,11 +8,13 @@
 #include <string.h>
 
 #include "dvk/errors.h"
+#include "migrate/inet_queue.h"
 #include "migrate/kind.h"
 #include "os/inet.h"
 #include "os/inet_options.h"
 #include "os/pid.h"
 #include "os/socket.h"
+#include "os/socket_filter.h"
 
 #define HEAD_BYTES offsetof(struct os_inet_option, value)
 
@@ -21,7 +23,7 @@ _Static_assert(HEAD_BYTES == sizeof(struct inet_piece_head),
 
 static bool is_connection(const struct os_inet *inet)
 {
-	return !inet->kind.is_udp && inet->state != OS_INET_UNCONNECTED &&
+	return !inet->kind.is_udp && !inet->kind.is_raw && inet->state != OS_INET_UNCONNECTED &&
 	       inet->state != OS_INET_LISTENS;
 }
 
@@ -58,6 +60,27 @@ static int append(struct contents *contents, const struct os_inet_options *optio
 	return r;
 }
 
+/* Many sockets have none, and need no room for one. */
+static int take_filter(int fd, int number, struct contents *contents, struct refusal *refusal)
+{
+	int count = os_socket_filter_count(fd);
+	uint8_t *code = count > 0 ? malloc((size_t)count * OS_SOCKET_FILTER_BYTES) : NULL;
+	int r = count > 0 && !code ? -ENOMEM : count;
+
+	if (r > 0)
+		r = os_socket_filter_look(fd, code, (uint32_t)count);
+	if (r == 0 && count > 0)
+		r = inet_append_piece(contents, INET_FILTER, code,
+				      (uint32_t)count * OS_SOCKET_FILTER_BYTES);
+	free(code);
+	if (r == 0)
+		return 0;
+	return refusal_set(
+		refusal, EDVSPROCSTS,
+		"the socket of descriptor %d has a filter attached that is not carried%s%s", number,
+		r == -EACCES ? " (SO_ATTACH_BPF)" : ": ", r == -EACCES ? "" : strerror(-r));
+}
+
 int inet_options_take(int fd, int number, struct contents *contents, struct refusal *refusal)
 {
 	struct os_inet_options *options = malloc(sizeof(*options));
@@ -70,7 +93,7 @@ int inet_options_take(int fd, int number, struct contents *contents, struct refu
 		r = append(contents, options);
 	free(options);
 	if (r == 0)
-		return 0;
+		return take_filter(fd, number, contents, refusal);
 	return refusal_set(refusal, EDVSPROCSTS,
 			   "the socket of descriptor %d has the socket option number %d set, which "
 			   "is not carried%s%s",
@@ -111,6 +134,15 @@ bool inet_is_piece(const uint8_t *piece, uint32_t length, enum inet_piece which)
 	       head.bytes == length - sizeof(head);
 }
 
+static bool is_filter(const uint8_t *piece, uint32_t length)
+{
+	uint32_t bytes = length - (uint32_t)sizeof(struct inet_piece_head);
+
+	return inet_is_piece(piece, length, INET_FILTER) && bytes &&
+	       bytes % OS_SOCKET_FILTER_BYTES == 0 &&
+	       bytes <= OS_SOCKET_FILTER_MOST * OS_SOCKET_FILTER_BYTES;
+}
+
 bool inet_are_pieces(const struct contents *contents)
 {
 	uint32_t at = 0, length, options = 0;
@@ -119,7 +151,8 @@ bool inet_are_pieces(const struct contents *contents)
 	while ((piece = contents_next(contents, &at, &length))) {
 		if (inet_is_piece(piece, length, INET_REST) ||
 		    inet_is_piece(piece, length, INET_RECEIVED) ||
-		    inet_is_piece(piece, length, INET_SENT))
+		    inet_is_piece(piece, length, INET_SENT) || inet_queue_is_piece(piece, length) ||
+		    is_filter(piece, length))
 			continue;
 		if (!is_option(piece, length) || ++options > OS_INET_OPTIONS_MAX)
 			return false;
@@ -171,6 +204,22 @@ bool inet_has_transparent(const struct contents *contents, bool is_v6)
 	return false;
 }
 
+/* Before it can be locked, which is an option. */
+static int give_filter(int fd, const struct contents *contents)
+{
+	const uint32_t head = sizeof(struct inet_piece_head);
+	uint32_t at = 0, length;
+	const uint8_t *piece;
+	int r = 0;
+
+	assert(fd >= 0);
+	while (r == 0 && (piece = contents_next(contents, &at, &length)))
+		if (inet_is_piece(piece, length, INET_FILTER))
+			r = os_socket_filter_give(fd, piece + head,
+						  (length - head) / OS_SOCKET_FILTER_BYTES);
+	return r;
+}
+
 int inet_options_give(int fd, const struct contents *contents, struct refusal *refusal)
 {
 	struct os_inet_options *options = malloc(sizeof(*options));
@@ -180,6 +229,8 @@ int inet_options_give(int fd, const struct contents *contents, struct refusal *r
 
 	if (!options)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
+	int filtered = give_filter(fd, contents);
+
 	options->count = 0;
 	while ((piece = contents_next(contents, &at, &length))) {
 		if (!is_option(piece, length))
@@ -187,9 +238,15 @@ int inet_options_give(int fd, const struct contents *contents, struct refusal *r
 		assert(options->count < OS_INET_OPTIONS_MAX);
 		memcpy(&options->option[options->count++], piece, length);
 	}
-	int r = os_inet_options_give(fd, options, &number);
+	int r = filtered ? 0 : os_inet_options_give(fd, options, &number);
 
 	free(options);
+	if (filtered)
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the target cannot attach the filter of a socket of the process: "
+			"%s",
+			strerror(-filtered));
 	if (r == 0)
 		return 0;
 	return refusal_set(refusal, EDVSPROCSTS,

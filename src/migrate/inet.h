@@ -15,8 +15,8 @@
  */
 
 /*
- * Source: those of the socket become the contents, if they can be set again; else a refusal. number: of the
- * descriptor, for its sentence.
+ * Source: those of the socket, and its filter, become the contents, if they can be set again; else a refusal. number:
+ * of the descriptor, for its sentence.
  */
 int inet_options_take(int fd, int number, struct contents *contents, struct refusal *refusal);
 
@@ -41,6 +41,8 @@ enum inet_piece {
 	INET_REST = 1,
 	INET_RECEIVED,
 	INET_SENT,
+	INET_DATAGRAM, /* migrate/inet_queue.h */
+	INET_FILTER,   /* instructions of os/socket_filter.h */
 };
 struct inet_piece_head {
 	uint16_t level, number;
@@ -63,7 +65,7 @@ bool inet_is_of_family(bool is_v6, struct address address);
 /* Whether the program has set IP_TRANSPARENT, or IPV6_TRANSPARENT. */
 bool inet_has_transparent(const struct contents *contents, bool is_v6);
 
-/* Target: sets those among the contents, which has OS_INET_OPTIONS_MAX at most. Other pieces are passed over. */
+/* Target: sets those among the contents, OS_INET_OPTIONS_MAX at most, and the filter. Others are passed over. */
 int inet_options_give(int fd, const struct contents *contents, struct refusal *refusal);
 
 #endif

@@ -30,11 +30,10 @@
 static int check_end(const struct os_inet *inet, int number, struct refusal *refusal)
 {
 	bool is_unknown = inet->state == OS_INET_OVER ? inet->error < 0 : inet->has_error;
-	const char *against =
-		inet->state == OS_INET_BETWEEN ? "is of a connection that is being accepted"
-		: is_unknown		       ? "has an error that the process was not told of"
-		: inet->has_filter ? "has a filter attached (SO_ATTACH_FILTER, SO_ATTACH_BPF)"
-				   : NULL;
+	const char *against = inet->state == OS_INET_BETWEEN
+				      ? "is of a connection that is being accepted"
+			      : is_unknown ? "has an error that the process was not told of"
+					   : NULL;
 
 	if (!against)
 		return 0;

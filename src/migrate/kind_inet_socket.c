@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sockets of TCP and UDP that are no connection: unbound, bound or listening, and those of UDP with a peer. The
- * contents of a description are a piece for each option that the program has set, and one with facts
- * that the offer need not tell.
+ * Sockets of TCP and UDP that are no connection, and raw ones: unbound, bound or listening, and those of UDP with a
+ * peer. The contents of a description are a piece for each option that the program has set, for its filter, for each
+ * datagram that nobody has received, and one with facts that the offer need not tell.
  */
 #include "migrate/kind.h"
 
@@ -13,6 +13,7 @@
 
 #include "dvk/errors.h"
 #include "migrate/inet.h"
+#include "migrate/inet_queue.h"
 #include "migrate/restore.h"
 #include "os/inet.h"
 #include "os/inet_groups.h"
@@ -30,7 +31,11 @@ enum socket_flag {
 	SOCKET_V6_ONLY = 32,
 	SOCKET_MAY_BE_FOREIGN = 64,
 	SOCKET_MOVES = 128, /* its own address does */
-	SOCKET_FLAGS = 255,
+	SOCKET_LITE = 256,  /* UDP-Lite, and SOCKET_UDP */
+	SOCKET_RAW = 512,
+	SOCKET_READS_END = 1024, /* UDP */
+	SOCKET_WRITES_END = 2048,
+	SOCKET_FLAGS = 4095,
 };
 
 struct socket_body {
@@ -40,7 +45,8 @@ struct socket_body {
 	uint32_t backlog;
 	uint16_t port;
 	uint16_t flags;
-	uint32_t pad;
+	uint8_t protocol; /* of a raw one */
+	uint8_t pad[3];
 };
 
 /* Facts that the offer need not tell. */
@@ -67,6 +73,9 @@ static struct os_inet_kind kind_in(const struct socket_body *body)
 	struct os_inet_kind kind = {
 		.is_v6 = body->flags & SOCKET_V6,
 		.is_udp = body->flags & SOCKET_UDP,
+		.is_lite = body->flags & SOCKET_LITE,
+		.is_raw = body->flags & SOCKET_RAW,
+		.protocol = body->protocol,
 		.reuses_address = body->flags & SOCKET_REUSES_ADDRESS,
 		.reuses_port = body->flags & SOCKET_REUSES_PORT,
 		.is_v6_only = body->flags & SOCKET_V6_ONLY,
@@ -95,9 +104,9 @@ static struct os_inet_end peer_end(const struct socket_rest *rest)
 	return peer;
 }
 
-static const char *protocol_of(bool is_udp)
+static const char *protocol_of(const struct os_inet_kind *kind)
 {
-	return is_udp ? "UDP" : "TCP";
+	return kind->is_raw ? "raw" : kind->is_lite ? "UDP-Lite" : kind->is_udp ? "UDP" : "TCP";
 }
 
 /* ---- source ---- */
@@ -116,7 +125,11 @@ static struct socket_body make_body(const struct os_inet *inet, bool moves)
 				   (kind->reuses_port ? SOCKET_REUSES_PORT : 0) |
 				   (kind->is_v6_only ? SOCKET_V6_ONLY : 0) |
 				   (kind->may_be_foreign ? SOCKET_MAY_BE_FOREIGN : 0) |
-				   (moves ? SOCKET_MOVES : 0)),
+				   (moves ? SOCKET_MOVES : 0) | (kind->is_lite ? SOCKET_LITE : 0) |
+				   (kind->is_raw ? SOCKET_RAW : 0) |
+				   (kind->is_udp && inet->is_shut ? SOCKET_READS_END : 0) |
+				   (inet->writes_end ? SOCKET_WRITES_END : 0)),
+		.protocol = kind->protocol,
 	};
 
 	memcpy(body.address, inet->own.address.byte, sizeof(body.address));
@@ -127,13 +140,12 @@ static struct socket_body make_body(const struct os_inet *inet, bool moves)
 /* The reason, as the end of a sentence; NULL: it can move as far as it tells itself. */
 static const char *reason_against(const struct os_inet *inet)
 {
-	if (inet->is_shut)
+	if (inet->state == OS_INET_BETWEEN)
+		return "is connected, which is not carried";
+	if (inet->is_shut && !inet->kind.is_udp)
 		return "was shut down while it had no peer, which is not carried";
 	if (inet->has_error)
 		return "has an error that the process was not told of, which is not carried";
-	if (inet->has_filter)
-		return "has a filter attached (SO_ATTACH_FILTER, SO_ATTACH_BPF), which is not "
-		       "carried";
 	if (os_inet_is_of_link(inet->own.address) || os_inet_is_of_link(inet->peer.address))
 		return "has an address of one link (fe80::, 169.254.), which means something "
 		       "else on another machine";
@@ -152,7 +164,7 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 
 	if (against)
 		return refusal_set(refusal, EDVSPROCSTS, "the %s socket of descriptor %d %s",
-				   protocol_of(inet.kind.is_udp), seen->number, against);
+				   protocol_of(&inet.kind), seen->number, against);
 	const struct socket_body body = make_body(&inet, inet_moves(seen->host, inet.own.address));
 
 	memcpy(image->body, &body, sizeof(body));
@@ -204,9 +216,9 @@ static int check_queues(const struct os_inet *inet, int number, struct refusal *
 				   "the listening TCP socket of descriptor %d has connections that "
 				   "the process has not accepted, which are not carried",
 				   number);
-	if (inet->has_data)
+	if (inet->has_data && inet->kind.is_raw)
 		return refusal_set(refusal, EDVSPROCSTS,
-				   "the UDP socket of descriptor %d has datagrams in it that the "
+				   "the raw socket of descriptor %d has packets in it that the "
 				   "process has not received, which are not carried",
 				   number);
 	if (inet->has_part)
@@ -225,6 +237,51 @@ static int append_rest(struct contents *contents, const struct os_inet *inet)
 	return inet_append_piece(contents, INET_REST, &rest, sizeof(rest));
 }
 
+/* Whether another one of UDP has the same port, so that a datagram may come to that one. */
+static bool has_neighbour(const struct descriptions *descriptions,
+			  const struct description *description)
+{
+	const struct socket_body body = body_of(&description->image);
+
+	for (uint32_t i = 0; i < descriptions->count; i++) {
+		const struct description *at = &descriptions->description[i];
+		const struct socket_body other = body_of(&at->image);
+
+		if (at != description && at->kind == description->kind && other.port == body.port &&
+		    other.flags & SOCKET_UDP)
+			return true;
+	}
+	return false;
+}
+
+static int take_queue(int fd, const struct descriptions *descriptions,
+		      struct description *description, const struct os_inet *inet)
+{
+	return has_neighbour(descriptions, description)
+		       ? -EXDEV
+		       : inet_queue_take(fd, inet, &description->contents);
+}
+
+static int refuse_queue(int number, int r, struct refusal *refusal)
+{
+	if (r == -EXDEV)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the UDP socket of descriptor %d has datagrams in it that "
+				   "cannot be given to another socket: it has its port with "
+				   "others, is bound to an interface, or is connected to another "
+				   "address than their sender's; let them be received first",
+				   number);
+	if (r == -E2BIG)
+		return refusal_set(refusal, EDVS2BIG,
+				   "the UDP socket of descriptor %d has more datagrams in it, or "
+				   "longer ones, than can move; let them be received first",
+				   number);
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "the datagrams in the UDP socket of descriptor %d cannot be looked at: "
+			   "%s",
+			   number, strerror(-r));
+}
+
 static int complete(const struct kind_frozen *frozen, struct description *description,
 		    struct refusal *refusal)
 {
@@ -234,7 +291,13 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 
 	if (r == 0)
 		r = append_rest(&description->contents, &inet);
+	int queued = r == 0 && inet.has_data && inet.kind.is_udp
+			     ? take_queue(fd, frozen->descriptions, description, &inet)
+			     : 0;
+
 	os_close(fd);
+	if (queued)
+		return refuse_queue(description->number, queued, refusal);
 	if (r)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the socket of descriptor %d cannot be looked at: %s",
@@ -252,7 +315,10 @@ static bool read_body(const struct image_description *image, const struct files 
 	(void)files, (void)before, (void)complete;
 	return inet_is_of_family(body.flags & SOCKET_V6, own_end(&body).address) &&
 	       !(body.flags & ~SOCKET_FLAGS) && body.device[sizeof(body.device) - 1] == 0 &&
-	       !(body.flags & SOCKET_UDP && body.flags & SOCKET_LISTENS) && body.uid != UINT32_MAX;
+	       !(body.flags & (SOCKET_UDP | SOCKET_RAW) && body.flags & SOCKET_LISTENS) &&
+	       !(body.flags & SOCKET_RAW && body.flags & SOCKET_UDP) &&
+	       !(body.flags & SOCKET_LITE && !(body.flags & SOCKET_UDP)) &&
+	       !(body.protocol && !(body.flags & SOCKET_RAW)) && body.uid != UINT32_MAX;
 }
 
 static bool whole(const struct description *description, const struct descriptions *all,
@@ -270,7 +336,8 @@ static bool whole(const struct description *description, const struct descriptio
 static int refuse_end(const struct socket_body *body, int r, struct refusal *refusal)
 {
 	const struct os_inet_end own = own_end(body);
-	const char *protocol = protocol_of(body->flags & SOCKET_UDP);
+	const struct os_inet_kind kind = kind_in(body);
+	const char *protocol = protocol_of(&kind);
 	char text[ADDRESS_TEXT];
 
 	address_print(own.address, text);
@@ -376,6 +443,22 @@ static int join(struct restore *restore, struct description *description, struct
 	return r ? refuse_end(&body, r, refusal) : 0;
 }
 
+/* Its address is here. A datagram that cannot be given to the socket is lost, as each may be. */
+static void resume(const struct descriptions *all, const struct description *description)
+{
+	const struct socket_body body = body_of(&description->image);
+	bool is_shut = body.flags & (SOCKET_READS_END | SOCKET_WRITES_END);
+	int fd = body.flags & SOCKET_UDP ? os_pid_descriptor(description->pid, description->number)
+					 : -1;
+
+	(void)all;
+	if (fd >= 0)
+		inet_queue_fill(fd, body.flags & SOCKET_LITE, &description->contents);
+	if (fd >= 0 && is_shut)
+		os_inet_shut(fd, body.flags & SOCKET_READS_END, body.flags & SOCKET_WRITES_END);
+	os_close(fd);
+}
+
 static const char *label(const struct image_description *image, const struct files *files)
 {
 	const struct socket_body body = body_of(image);
@@ -383,6 +466,8 @@ static const char *label(const struct image_description *image, const struct fil
 	(void)files;
 	if (body.flags & SOCKET_LISTENS)
 		return "a listening TCP socket";
+	if (body.flags & SOCKET_RAW)
+		return "a raw socket";
 	return body.flags & SOCKET_UDP ? "a UDP socket" : "a TCP socket";
 }
 
@@ -398,6 +483,7 @@ const struct kind kind_inet_socket = {
 	.fits = fits,
 	.open = open_here,
 	.join = join,
+	.resume = resume,
 	.shared = KIND_SHARE_DESCRIPTION,
 	.label = label,
 };

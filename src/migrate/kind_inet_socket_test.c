@@ -17,6 +17,8 @@
 static struct refusal why;
 static struct description one;
 
+static struct descriptions none;
+
 static int find(int fd)
 {
 	const struct kind_seen seen = {
@@ -34,7 +36,7 @@ static int find(int fd)
 
 static int write_one(void)
 {
-	const struct kind_frozen frozen = { .pid = getpid() };
+	const struct kind_frozen frozen = { .pid = getpid(), .descriptions = &none };
 
 	return kind_inet_socket.write(&frozen, &one, &why);
 }
@@ -82,6 +84,27 @@ static void test_carried(void)
 	close(copy);
 }
 
+/* One that nobody has received comes when the move is decided. */
+static void test_queue(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	struct sockaddr_in name = bind_any(fd, INADDR_LOOPBACK), from;
+	socklen_t bytes = sizeof(from);
+	char byte = 0;
+
+	CHECK_EQ(sendto(fd, "x", 1, 0, (struct sockaddr *)&name, sizeof(name)), 1);
+	CHECK_OR_RETURN(is_taken(fd));
+	close(fd);
+	one.pid = getpid();
+	one.number = kind_inet_socket.open(NULL, &one, &why);
+	CHECK_OR_RETURN(one.number >= 0);
+	CHECK(recv(one.number, &byte, 1, MSG_DONTWAIT) < 0);
+	kind_inet_socket.resume(&none, &one);
+	CHECK_EQ(recvfrom(one.number, &byte, 1, 0, (struct sockaddr *)&from, &bytes), 1);
+	CHECK(byte == 'x' && from.sin_port == name.sin_port);
+	close(one.number);
+}
+
 /* It listens when all are bound, and the process has it. */
 static void test_listens(void)
 {
@@ -115,9 +138,9 @@ static void test_refused(void)
 	close(unix_socket);
 	name = bind_any(fd, INADDR_LOOPBACK);
 	CHECK_EQ(connect(fd, (struct sockaddr *)&name, sizeof(name)), 0);
-	CHECK_EQ(send(fd, "x", 1, 0), 1);
+	CHECK_EQ(send(fd, "x", 1, MSG_MORE), 1);
 	CHECK_EQ(find(fd), 1);
-	CHECK(is_refusal(write_one(), &why, EDVSPROCSTS, "has not received"));
+	CHECK(is_refusal(write_one(), &why, EDVSPROCSTS, "has not left"));
 	close(fd);
 }
 
@@ -168,6 +191,7 @@ static void test_bad(void)
 int main(void)
 {
 	TEST(test_carried);
+	TEST(test_queue);
 	TEST(test_listens);
 	TEST(test_refused);
 	TEST(test_fits);

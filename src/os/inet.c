@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "os/inet_other.h"
 #include "os/socket.h"
 
 #define STATE_ESTABLISHED 1 /* the kernel's numbers */
@@ -107,8 +108,8 @@ bool os_inet_is(int fd)
 	int type = option_of(fd, SOL_SOCKET, SO_TYPE);
 
 	return (domain == AF_INET || domain == AF_INET6) &&
-	       ((type == SOCK_STREAM && protocol == IPPROTO_TCP) ||
-		(type == SOCK_DGRAM && protocol == IPPROTO_UDP));
+	       ((type == SOCK_STREAM && protocol == IPPROTO_TCP) || type == SOCK_RAW ||
+		(type == SOCK_DGRAM && (protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE)));
 }
 
 /* Of TCP, also while the connection is being made, and when it is over. */
@@ -143,9 +144,15 @@ static int look_kind(int fd, struct os_inet_kind *kind)
 	assert(fd >= 0);
 	if (fstat(fd, &status))
 		return -errno;
+	int type = option_of(fd, SOL_SOCKET, SO_TYPE);
+	int protocol = option_of(fd, SOL_SOCKET, SO_PROTOCOL);
+
 	*kind = (struct os_inet_kind){
 		.is_v6 = option_of(fd, SOL_SOCKET, SO_DOMAIN) == AF_INET6,
-		.is_udp = option_of(fd, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM,
+		.is_udp = type == SOCK_DGRAM,
+		.is_lite = type == SOCK_DGRAM && protocol == IPPROTO_UDPLITE,
+		.is_raw = type == SOCK_RAW,
+		.protocol = type == SOCK_RAW ? (uint8_t)protocol : 0,
 		.reuses_address = is_on(fd, SOL_SOCKET, SO_REUSEADDR),
 		.reuses_port = is_on(fd, SOL_SOCKET, SO_REUSEPORT),
 		.may_be_foreign =
@@ -159,14 +166,6 @@ static int look_kind(int fd, struct os_inet_kind *kind)
 		return -errno;
 	kind->device[sizeof(kind->device) - 1] = 0;
 	return 0;
-}
-
-/* The number of instructions alone is asked for: with room for n bytes the kernel gives n instructions. */
-static bool has_filter(int fd)
-{
-	socklen_t count = 0;
-
-	return getsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, NULL, &count) != 0 || count;
 }
 
 /* Whether the other end has sent its last byte, and nothing else is left to be read. */
@@ -254,6 +253,29 @@ static bool has_part(int fd, bool is_connected)
 	       send(fd, "", 0, MSG_ASK | MSG_MORE | MSG_DONTWAIT | MSG_NOSIGNAL) == 0;
 }
 
+/* Whether an end that is shut can be read from nevertheless: a poll says so in any case. */
+static bool is_readable(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+/* Whether a raw one is connected, to an address without a port. */
+static bool has_other(int fd)
+{
+	return send(fd, "", 0, MSG_ASK | MSG_DONTWAIT | MSG_NOSIGNAL) == 0 || errno != EDESTADDRREQ;
+}
+
+/* A poll tells of both directions, or of reading. */
+static bool is_shut_to_write(int fd, const struct os_inet *inet)
+{
+	struct stat status;
+
+	return inet->kind.is_udp && fstat(fd, &status) == 0 &&
+	       os_inet_udp_writes_end(inet, (uint32_t)status.st_ino);
+}
+
 int os_inet_look(int fd, struct os_inet *inet)
 {
 	struct pollfd seen = { .fd = fd, .events = POLLIN | POLLRDHUP };
@@ -273,22 +295,24 @@ int os_inet_look(int fd, struct os_inet *inet)
 	if (getpeername(fd, &peer.any, &peer_bytes) == 0)
 		inet->peer = end_of(&peer);
 	inet->has_error = seen.revents & POLLERR;
-	inet->has_filter = has_filter(fd);
 	inet->is_shut = seen.revents & POLLRDHUP;
-	if (!inet->kind.is_udp)
+	if (!inet->kind.is_udp && !inet->kind.is_raw)
 		return look_tcp(fd, inet);
 	inet->state = inet->peer.port ? OS_INET_CONNECTED : OS_INET_UNCONNECTED;
-	inet->is_shut = inet->is_shut || seen.revents & POLLHUP;
-	inet->has_data = seen.revents & POLLIN && !inet->is_shut;
-	inet->has_part = has_part(fd, inet->peer.port);
+	inet->writes_end = seen.revents & POLLHUP || (inet->own.port && is_shut_to_write(fd, inet));
+	inet->has_data = inet->is_shut ? is_readable(fd) : !!(seen.revents & POLLIN);
+	inet->has_part = inet->kind.is_udp && has_part(fd, inet->peer.port);
+	if (inet->kind.is_raw && !inet->peer.port && has_other(fd))
+		inet->state = OS_INET_BETWEEN;
 	return 0;
 }
 
 int os_inet_new(const struct os_inet_kind *kind)
 {
 	socklen_t bytes = (socklen_t)strnlen(kind->device, sizeof(kind->device));
-	int fd = socket(kind->is_v6 ? AF_INET6 : AF_INET,
-			(kind->is_udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+	int type = kind->is_raw ? SOCK_RAW : kind->is_udp ? SOCK_DGRAM : SOCK_STREAM;
+	int protocol = kind->is_lite ? IPPROTO_UDPLITE : kind->protocol;
+	int fd = socket(kind->is_v6 ? AF_INET6 : AF_INET, type | SOCK_CLOEXEC, protocol);
 
 	if (fd < 0)
 		return -errno;
@@ -327,6 +351,13 @@ int os_inet_connect(int fd, bool is_v6, const struct os_inet_end *peer)
 	assert(peer->port);
 
 	return connect(fd, &name.any, bytes) ? -errno : 0;
+}
+
+/* An unconnected one is shut all the same, and an error is told. */
+void os_inet_shut(int fd, bool reads, bool writes)
+{
+	assert(reads || writes);
+	shutdown(fd, reads && writes ? SHUT_RDWR : reads ? SHUT_RD : SHUT_WR);
 }
 
 static int switch_on(int fd, int level, int option)

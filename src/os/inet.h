@@ -3,8 +3,8 @@
 #define DVS_OS_INET_H
 
 /*
- * Sockets of TCP and UDP, over IPv4 and IPv6, as another program has made them: they are looked at, and the same ones
- * made anew. Ports are in host order. Errors are negative errnos; nothing here blocks.
+ * Sockets of TCP, UDP, UDP-Lite, and raw ones, over IPv4 and IPv6, as another program has made them: they are looked
+ * at, and the same ones made anew. Ports are in host order. Errors are negative errnos; nothing here blocks.
  */
 
 #include <stdbool.h>
@@ -33,6 +33,9 @@ struct os_inet_end {
 /* The facts that decide which other sockets it can be bound beside. */
 struct os_inet_kind {
 	bool is_v6, is_udp;
+	bool is_lite;	  /* UDP-Lite, which is UDP as well */
+	bool is_raw;	  /* SOCK_RAW; its port is the protocol */
+	uint8_t protocol; /* of a raw one */
 	bool reuses_address, reuses_port, is_v6_only;
 	bool may_be_foreign; /* bound to an address that the machine does not have (IP_FREEBIND, IP_TRANSPARENT) */
 	uint32_t uid, gid;		   /* its owner */
@@ -47,13 +50,13 @@ struct os_inet {
 		waiting; /* of one that listens: its limit, and connections that nobody has accepted */
 	bool has_error; /* one that nobody was told of */
 	int error; /* the same, of a connection that is over: ECONNRESET, EPIPE, 0: none, -1: another one */
-	bool is_shut;	 /* an unconnected one that shutdown() was called for */
-	bool has_data;	 /* UDP: datagrams that nobody has received */
+	bool is_shut;	 /* nothing more can be read, by shutdown() or by the other end */
+	bool writes_end; /* UDP: nothing more can be sent, by shutdown() */
+	bool has_data;	 /* UDP, raw: datagrams that nobody has received */
 	bool has_part;	 /* UDP: a datagram that is not complete (UDP_CORK, MSG_MORE) */
-	bool has_filter; /* SO_ATTACH_FILTER, SO_ATTACH_BPF */
 };
 
-/* Whether it is a socket of TCP or UDP; MPTCP and the like are others. */
+/* Whether it is such a socket; MPTCP and the like are others. */
 bool os_inet_is(int fd);
 int os_inet_look(int fd, struct os_inet *inet);
 
@@ -72,6 +75,8 @@ int os_inet_new(const struct os_inet_kind *kind);
 int os_inet_be_foreign(int fd, bool is_v6, bool foreign);
 int os_inet_bind(int fd, bool is_v6, const struct os_inet_end *own);
 int os_inet_connect(int fd, bool is_v6, const struct os_inet_end *peer);
+/* Ends one direction or both, of UDP, be it connected or not. */
+void os_inet_shut(int fd, bool reads, bool writes);
 /* Beside connections in repair that have its port, too: those that a listener has accepted do not stand in its way. */
 int os_inet_listen(int fd, uint32_t backlog);
 

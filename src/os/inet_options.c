@@ -22,6 +22,7 @@ static const struct {
 } levels[] = {
 	{ IPPROTO_IP, 64 }, /* those from there on are the packet filter's */
 	{ IPPROTO_IPV6, 64 + 16 }, { SOL_SOCKET, 128 }, { IPPROTO_TCP, 64 }, { IPPROTO_UDP, 128 },
+	{ IPPROTO_ICMPV6, 2 },	   { IPPROTO_RAW, 8 }, /* filters of raw sockets */
 };
 #define LEVELS (sizeof(levels) / sizeof(levels[0]))
 
@@ -149,21 +150,41 @@ static int set_option(int fd, const struct os_inet_option *option)
 	return setsockopt(fd, option->level, number, option->value, option->bytes) ? -errno : 0;
 }
 
+struct sort {
+	int domain, type, protocol;
+};
+
+static int sort_of(int fd, struct sort *sort)
+{
+	socklen_t bytes[] = { sizeof(int), sizeof(int), sizeof(int) };
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &sort->domain, &bytes[0]) ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &sort->type, &bytes[1]) ||
+	    getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &sort->protocol, &bytes[2]))
+		return -errno;
+	return 0;
+}
+
 static int new_like(int fd)
 {
-	int domain = 0, type = 0;
-	socklen_t bytes = sizeof(domain), more = sizeof(type);
+	struct sort sort;
+	int r = sort_of(fd, &sort);
+	int made = r ? r : socket(sort.domain, sort.type | SOCK_CLOEXEC, sort.protocol);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &bytes) ||
-	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &more))
-		return -errno;
-	int made = socket(domain, type | SOCK_CLOEXEC, 0);
-
-	return made < 0 ? -errno : made;
+	return r == 0 && made < 0 ? -errno : made;
 }
 
 /* Those of a fresh socket of each kind, which are asked for once. */
-static struct os_inet_options fresh[2][2]; /* IPv6, UDP */
+enum {
+	FRESH_TCP,
+	FRESH_UDP,
+	FRESH_LITE,
+	FRESH_RAW, /* of any protocol, but those three */
+	FRESH_HEADED,
+	FRESH_ICMP,
+	FRESH_SORTS
+};
+static struct os_inet_options fresh[2][FRESH_SORTS]; /* IPv6 */
 static pthread_mutex_t fresh_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static int ask_all(int fd, struct os_inet_options *options)
@@ -185,16 +206,30 @@ static int ask_all(int fd, struct os_inet_options *options)
 	return 0;
 }
 
+static int place_of(const struct sort *sort)
+{
+	if (sort->type == SOCK_STREAM)
+		return FRESH_TCP;
+	if (sort->type == SOCK_DGRAM)
+		return sort->protocol == IPPROTO_UDPLITE ? FRESH_LITE : FRESH_UDP;
+	switch (sort->protocol) {
+	case IPPROTO_RAW:
+		return FRESH_HEADED;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		return FRESH_ICMP;
+	}
+	return FRESH_RAW;
+}
+
 static int fresh_of(int fd, const struct os_inet_options **found)
 {
-	int domain = 0, type = 0;
-	socklen_t bytes = sizeof(domain), more = sizeof(type);
+	struct sort sort;
+	int r = sort_of(fd, &sort);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &bytes) ||
-	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &more))
-		return -errno;
-	struct os_inet_options *options = &fresh[domain == AF_INET6][type == SOCK_DGRAM];
-	int r = 0;
+	if (r)
+		return r;
+	struct os_inet_options *options = &fresh[sort.domain == AF_INET6][place_of(&sort)];
 
 	pthread_mutex_lock(&fresh_lock);
 	if (!options->count) {
@@ -316,7 +351,7 @@ int os_inet_options_give(int fd, const struct os_inet_options *options, int *num
 }
 
 /* Those that could be set last: a server's connections have the same ones. */
-static struct os_inet_options good[2][2];
+static struct os_inet_options good[2][FRESH_SORTS];
 
 static struct os_inet_options *good_of(const struct os_inet_options *known)
 {

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #define STATE_LAST_ACK	9
 #define STATE_LISTEN	10
 #define STATE_CLOSING	11
+#define SHUT_WRITES	2
 #define ANSWER_WAITS_MS 1000 /* the kernel answers before send() returns */
 
 struct question {
@@ -36,13 +38,13 @@ static int put_address(__be32 to[4], struct address address)
 	return address_is_v4(address) ? AF_INET : AF_INET6;
 }
 
-static int ask(const struct os_inet_end *own, const struct os_inet_end *peer)
+static int ask(uint8_t protocol, const struct os_inet_end *own, const struct os_inet_end *peer)
 {
 	struct question question = {
 		.head = { .nlmsg_len = sizeof(question),
 			  .nlmsg_type = SOCK_DIAG_BY_FAMILY,
 			  .nlmsg_flags = NLM_F_REQUEST },
-		.body = { .sdiag_protocol = IPPROTO_TCP,
+		.body = { .sdiag_protocol = protocol,
 			  .idiag_states = UINT32_MAX,
 			  .id = { .idiag_sport = htons(own->port),
 				  .idiag_dport = htons(peer->port),
@@ -62,37 +64,71 @@ static int ask(const struct os_inet_end *own, const struct os_inet_end *peer)
 	return r;
 }
 
-/* The socket that the kernel has between these two. -ENOENT: nothing, or one that listens. */
-static int look(const struct os_inet_end *own, const struct os_inet_end *peer,
-		struct inet_diag_msg *found)
+union answer {
+	struct nlmsghdr head;
+	char bytes[4096];
+};
+
+/* The socket that the kernel has between these two. */
+static int look_for(uint8_t protocol, const struct os_inet_end *own, const struct os_inet_end *peer,
+		    union answer *answer, struct inet_diag_msg *found)
 {
-	union {
-		struct nlmsghdr head;
-		char bytes[4096];
-	} answer;
-	int fd = ask(own, peer);
+	int fd = ask(protocol, own, peer);
 
 	if (fd < 0)
 		return fd;
 	int r = os_poll(fd, OS_READ, ANSWER_WAITS_MS);
-	ssize_t got = r ? 0 : recv(fd, &answer, sizeof(answer), MSG_DONTWAIT);
+	ssize_t got = r ? 0 : recv(fd, answer, sizeof(*answer), MSG_DONTWAIT);
 
 	if (r == 0 && got < 0)
 		r = -errno;
 	os_close(fd);
 	if (r)
 		return r;
-	if (!NLMSG_OK(&answer.head, (size_t)got))
+	if (!NLMSG_OK(&answer->head, (size_t)got))
 		return -EIO;
-	if (answer.head.nlmsg_type == NLMSG_ERROR) {
-		const struct nlmsgerr *error = NLMSG_DATA(&answer.head);
+	if (answer->head.nlmsg_type == NLMSG_ERROR) {
+		const struct nlmsgerr *error = NLMSG_DATA(&answer->head);
 
 		return error->error ? error->error : -EIO;
 	}
-	if (answer.head.nlmsg_len < NLMSG_LENGTH(sizeof(*found)))
+	if (answer->head.nlmsg_len < NLMSG_LENGTH(sizeof(*found)))
 		return -EIO;
-	memcpy(found, NLMSG_DATA(&answer.head), sizeof(*found));
-	return found->idiag_state == STATE_LISTEN ? -ENOENT : 0;
+	memcpy(found, NLMSG_DATA(&answer->head), sizeof(*found));
+	return 0;
+}
+
+/* Of TCP. -ENOENT: nothing, or one that listens. */
+static int look(const struct os_inet_end *own, const struct os_inet_end *peer,
+		struct inet_diag_msg *found)
+{
+	union answer answer;
+	int r = look_for(IPPROTO_TCP, own, peer, &answer, found);
+
+	return r == 0 && found->idiag_state == STATE_LISTEN ? -ENOENT : r;
+}
+
+bool os_inet_udp_writes_end(const struct os_inet *inet, uint32_t inode)
+{
+	union answer answer;
+	struct inet_diag_msg found;
+	struct os_inet_end peer = inet->peer;
+	static const uint8_t nowhere[4];
+	uint8_t protocol = inet->kind.is_lite ? IPPROTO_UDPLITE : IPPROTO_UDP;
+
+	if (!peer.port && address_is_v4(inet->own.address))
+		peer.address = address_v4(nowhere);
+	/* Of UDP, the sender of a datagram is asked for first. */
+	if (look_for(protocol, &peer, &inet->own, &answer, &found) || found.idiag_inode != inode)
+		return false;
+	int left = (int)answer.head.nlmsg_len - (int)NLMSG_LENGTH(sizeof(found));
+	const char *begin = (const char *)NLMSG_DATA(&answer.head) + NLMSG_ALIGN(sizeof(found));
+
+	for (const struct rtattr *part = (const struct rtattr *)(const void *)begin;
+	     RTA_OK(part, left); part = RTA_NEXT(part, left))
+		if (part->rta_type == INET_DIAG_SHUTDOWN && RTA_PAYLOAD(part) >= 1)
+			return *(const uint8_t *)RTA_DATA(part) & SHUT_WRITES;
+	return false;
 }
 
 static bool has_ended(unsigned state)

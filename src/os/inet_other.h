@@ -2,7 +2,7 @@
 #ifndef DVS_OS_INET_OTHER_H
 #define DVS_OS_INET_OTHER_H
 
-/* The other end of a connection of TCP whose both addresses are of this machine, as the kernel knows it. */
+/* Sockets, as the kernel tells of them by their addresses. */
 
 #include "os/inet.h"
 
@@ -15,6 +15,9 @@ enum os_inet_other {
 
 /* An os_inet_other; -EOPNOTSUPP: the kernel does not tell; or another negative errno. */
 int os_inet_other_find(const struct os_inet_end *own, const struct os_inet_end *peer);
+
+/* Whether nothing can be sent by a socket of UDP any more (shutdown). False, too: the kernel does not tell. */
+bool os_inet_udp_writes_end(const struct os_inet *inet, uint32_t inode);
 
 /* Whether a socket can be bound to the address because it is one of this machine. */
 bool os_inet_is_here(struct address address);

@@ -127,19 +127,22 @@ int os_inet_packet_datagram(const struct os_inet_way *way, const uint8_t *bytes,
 			       .uh_dport = htons(way->to.port),
 			       .uh_ulen = htons((uint16_t)(sizeof(head) + length)) };
 
+	const uint8_t protocol = way->is_lite ? IPPROTO_UDPLITE : IPPROTO_UDP;
+
 	if (!is_way(way) || length > OS_INET_DATAGRAM_MAX)
 		return -EINVAL;
 	uint8_t *packet = malloc(HEAD_MOST + sizeof(head) + length);
 
 	if (!packet)
 		return -ENOMEM;
-	size_t before = put_head(packet, way, IPPROTO_UDP, sizeof(head) + length);
+	size_t before = put_head(packet, way, protocol, sizeof(head) + length);
 	uint8_t *body = packet + before;
 
 	memcpy(body, &head, sizeof(head));
 	if (length)
 		memcpy(body + sizeof(head), bytes, length);
-	uint32_t sum = sum_of(way, IPPROTO_UDP, body, sizeof(head) + length);
+	/* Of UDP-Lite the length in the header says that the sum is that of all. */
+	uint32_t sum = sum_of(way, protocol, body, sizeof(head) + length);
 
 	/* 0 says that there is none. */
 	head.uh_sum = htons((uint16_t)(sum ? sum : 0xffff));

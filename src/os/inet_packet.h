@@ -15,6 +15,7 @@
 
 struct os_inet_way {
 	struct os_inet_end from, to; /* of one family */
+	bool is_lite;		     /* a datagram is one of UDP-Lite */
 };
 
 /* A segment of TCP without bytes. */
@@ -29,7 +30,7 @@ struct os_inet_segment {
 };
 int os_inet_packet_segment(const struct os_inet_way *way, const struct os_inet_segment *segment);
 
-/* A datagram of UDP, or of UDP-Lite. */
+/* A datagram. */
 #define OS_INET_DATAGRAM_MAX 65507u
 int os_inet_packet_datagram(const struct os_inet_way *way, const uint8_t *bytes, size_t length);
 

@@ -70,11 +70,6 @@ static int udp(void)
 	return fd;
 }
 
-static void udp_waiting(void)
-{
-	NEED(send(udp(), "x", 1, 0) == 1);
-}
-
 static void udp_part(void)
 {
 	NEED(send(udp(), "x", 1, MSG_MORE) == 1);
@@ -89,12 +84,29 @@ static void udp_group(void)
 	NEED(setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof(group)) == 0);
 }
 
-static void inet_filter(void)
+/* It has its port with another one. */
+static void udp_shared(void)
 {
-	struct sock_filter code[] = { { 6, 0, 0, 100 } };
-	struct sock_fprog program = { 1, code };
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	socklen_t length = sizeof(address);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), other = socket(AF_INET, SOCK_DGRAM, 0), on = 1;
 
-	NEED(setsockopt(tcp(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	setsockopt(other, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	NEED(bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+	     getsockname(fd, (struct sockaddr *)&address, &length) == 0 &&
+	     bind(other, (struct sockaddr *)&address, sizeof(address)) == 0);
+	NEED(sendto(fd, "x", 1, 0, (struct sockaddr *)&address, sizeof(address)) == 1);
+}
+
+static void raw_connected(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	int fd = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	NEED(fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
 }
 
 /* By the number of an interface, which another machine counts otherwise. */
@@ -444,10 +456,10 @@ static const struct kind descriptor_kinds[] = {
 	{ "tcp_waiting", "has not accepted", tcp_waiting },
 	{ "tcp_connected", "does not move with it", tcp_connected },
 	{ "tcp_urgent", "MSG_OOB", tcp_urgent },
-	{ "udp_waiting", "has not received", udp_waiting },
+	{ "udp_shared", "its port with others", udp_shared },
 	{ "udp_part", "MSG_MORE", udp_part },
 	{ "udp_group", "239.1.2.3", udp_group },
-	{ "inet_filter", "SO_ATTACH_FILTER", inet_filter },
+	{ "raw_connected", "is connected", raw_connected },
 	{ "inet_option", "socket option", inet_option },
 	{ "unix_waiting", "a connection waits", unix_waiting },
 	{ "unix_connected", "connected by name", unix_connected },
