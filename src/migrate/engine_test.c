@@ -37,6 +37,7 @@ static const char *const carried[] = {
 	"sysv",		  "file_locks",	     "watches",
 	"pidfds",	  "asynchronous",    "stops",
 	"one_memory",
+	"main_ended",
 	"spawning",
 	"sealed","tables",	  "sealed",	     "deleted_program",
 	"memory_program", "deleted_folders", "terminals",

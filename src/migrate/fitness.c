@@ -39,9 +39,9 @@ static int check_state(char state, bool alone, bool held, struct refusal *refusa
 	case 'Z':
 	case 'X':
 		if (!alone)
-			return refuse(refusal, "the main thread of the process has ended while "
-					       "other threads live, and a process without its main "
-					       "thread cannot be built again on the target");
+			return refusal_set(refusal, EDVSBUSY,
+					   "the main thread of the process has just ended while "
+					   "others live; try again");
 		return refusal_set(refusal, EDVSSRCH, "the process has ended");
 	}
 	return 0;
@@ -86,6 +86,9 @@ static int check_threads(struct inventory *inventory, struct refusal *refusal)
 	int r = 0;
 
 	assert(inventory->thread_count);
+	if (inventory->stand_in && inventory->leader_status & 0x7f)
+		return refuse(refusal, "the main thread of the process was killed alone, by a "
+				       "seccomp filter, which is not carried");
 	if (!alone)
 		r = procdir_read(inventory->dir, "status", &inventory->more);
 	if (r < 0)
@@ -98,7 +101,7 @@ static int check_threads(struct inventory *inventory, struct refusal *refusal)
 			continue;
 		r = check_thread_status(inventory->text.text, alone, inventory->is_held, refusal);
 		if (r == 0 && i)
-			r = check_sharing(inventory->pid, tid, refusal);
+			r = check_sharing(inventory_task(inventory), tid, refusal);
 		if (r == 0 && i)
 			r = peculiar_check_status(inventory->more.text, inventory->text.text, tid,
 						  refusal);
@@ -298,7 +301,7 @@ static int check_memory_policy(struct inventory *inventory, struct refusal *refu
 int fitness_check_semaphores(struct inventory *inventory, uint32_t sets, struct refusal *refusal)
 {
 	inventory->may_undo = false;
-	if (!sets || os_kcmp(inventory->pid, inventory->init, OS_KCMP_SYSVSEM) <= 0)
+	if (!sets || os_kcmp(inventory_task(inventory), inventory->init, OS_KCMP_SYSVSEM) <= 0)
 		return 0;
 	inventory->may_undo = inventory->thread_count == 1;
 	if (inventory->may_undo)

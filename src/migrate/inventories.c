@@ -33,7 +33,8 @@ static void find_shared(struct inventory *inventory)
 		if (share == IMAGE_SHARES_HANDLERS &&
 		    !(inventory->member.shares & IMAGE_SHARES_MEMORY))
 			continue;
-		if (os_kcmp(inventory->parent->pid, inventory->pid, others_tables[i].kind) == 0)
+		if (os_kcmp(inventory_task(inventory->parent), inventory_task(inventory),
+			    others_tables[i].kind) == 0)
 			inventory->member.shares |= share;
 	}
 }
@@ -50,8 +51,9 @@ static int by_table(const void *a, const void *b, void *ctx)
 	const struct kin *kin = ctx;
 	const uint32_t *one = a, *other = b;
 	int order = *one == *other ? 0
-				   : os_kcmp(kin->all->inventory[*one]->pid,
-					     kin->all->inventory[*other]->pid, kin->table->kind);
+				   : os_kcmp(inventory_task(kin->all->inventory[*one]),
+					     inventory_task(kin->all->inventory[*other]),
+					     kin->table->kind);
 
 	if (order <= 0)
 		return (*one > *other) - (*one < *other);
@@ -71,7 +73,7 @@ static int check_kin(const struct kin *kin, uint32_t *order, struct refusal *ref
 		const struct inventory *other = kin->all->inventory[order[i]];
 
 		if (inventory_holder(one, share) != inventory_holder(other, share))
-			r = others_check_table(one, other->pid, kin->table, refusal);
+			r = others_check_table(one, inventory_task(other), kin->table, refusal);
 	}
 	return r;
 }
@@ -107,8 +109,9 @@ static int read_descriptors(const struct inventories *all, const struct migrate_
 		if (inventory->member.shares & IMAGE_SHARES_FILES)
 			descriptors_clear(&inventory->descriptors);
 		else
-			process[count++] = (struct descriptors_of){ inventory->pid, inventory->dir,
-								    &inventory->descriptors };
+			process[count++] =
+				(struct descriptors_of){ inventory_task(inventory), inventory->dir,
+							 &inventory->descriptors };
 	}
 	int r = descriptors_read(process, count, stands, all->tables, host,
 				 &all->inventory[0]->text, refusal);

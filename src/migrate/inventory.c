@@ -18,6 +18,9 @@
 #define CPU_CLOCK_KIND	    3
 #define CPU_CLOCK_NONE	    3 /* it is a descriptor's clock */
 
+#define STAT_EXIT_SIGNAL 38
+#define STAT_EXIT_CODE	 52
+
 int inventory_open(struct inventory *inventory, pid_t pid, struct tables *tables,
 		   struct refusal *refusal)
 {
@@ -113,16 +116,67 @@ const struct inventory_thread *inventory_thread(const struct inventory *inventor
 		       by_tid);
 }
 
-int inventory_threads(struct inventory *inventory)
+pid_t inventory_task(const struct inventory *inventory)
+{
+	return inventory->stand_in ? inventory->stand_in : inventory->pid;
+}
+
+static int list_threads(struct inventory *inventory)
 {
 	assert(inventory->dir >= 0);
 	inventory->thread_count = 0;
-	int r = procdir_each(inventory->dir, "task", add_thread, inventory);
+	return procdir_each(inventory->dir, "task", add_thread, inventory);
+}
 
+/* The main thread is listed as long as there are others. */
+static void leave_out_ended(struct inventory *inventory)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < inventory->thread_count; i++)
+		if (!inventory->stand_in || inventory->thread[i].tid != inventory->pid)
+			inventory->thread[kept++] = inventory->thread[i];
+	inventory->thread_count = kept;
+}
+
+int inventory_stand_in(struct inventory *inventory)
+{
+	int dir = procdir_open(inventory->pid);
+
+	if (dir < 0)
+		return -ESRCH;
+	os_close(inventory->dir);
+	inventory->dir = dir;
+	inventory->stand_in = 0;
+	int r = list_threads(inventory);
+
+	for (uint32_t i = 0; i < inventory->thread_count && r == 0 && !inventory->stand_in; i++) {
+		pid_t tid = inventory->thread[i].tid;
+
+		if (tid == inventory->pid)
+			continue;
+		dir = procdir_open(tid);
+		if (dir < 0)
+			continue; /* it has ended, too */
+		os_close(inventory->dir);
+		inventory->dir = dir;
+		inventory->stand_in = tid;
+	}
+	inventory->is_fit = false;
+	return inventory->stand_in ? inventory_threads(inventory) : -ESRCH;
+}
+
+int inventory_threads(struct inventory *inventory)
+{
+	int r = list_threads(inventory);
+
+	if (inventory->stand_in && (r == -ENOENT || r == -ESRCH))
+		return inventory_stand_in(inventory);
+	leave_out_ended(inventory);
 	for (uint32_t i = 0; i < inventory->thread_count; i++) {
 		struct inventory_thread thread = inventory->thread[i];
 
-		if (thread.tid != inventory->pid)
+		if (thread.tid != inventory_task(inventory))
 			continue;
 		inventory->thread[i] = inventory->thread[0];
 		inventory->thread[0] = thread;
@@ -218,7 +272,8 @@ static void read_stat(struct inventory *inventory)
 		       sizeof(value));
 	}
 	inventory->start_time = inventory_stat_field(inventory->text.text, 22);
-	inventory->member.exit_signal = (uint32_t)inventory_stat_field(inventory->text.text, 38);
+	inventory->member.exit_signal =
+		(uint32_t)inventory_stat_field(inventory->text.text, STAT_EXIT_SIGNAL);
 	inventory->terminal = inventory_stat_field(inventory->text.text, 7);
 }
 
@@ -241,21 +296,56 @@ static void read_opener(const char *status, struct image_opener *opener)
 	}
 }
 
+static bool has_ended(const char *stat)
+{
+	const char *at = strrchr(stat, ')');
+
+	return at && (at[2] == 'Z' || at[2] == 'X');
+}
+
+/* What the parent is to be told, which the main thread alone has. */
+static int read_leader(struct inventory *inventory)
+{
+	char name[48];
+
+	snprintf(name, sizeof(name), "task/%d/stat", (int)inventory->pid);
+	int r = procdir_read(inventory->dir, name, &inventory->text);
+
+	if (r < 0)
+		return r;
+	inventory->member.exit_signal =
+		(uint32_t)inventory_stat_field(inventory->text.text, STAT_EXIT_SIGNAL);
+	inventory->leader_status =
+		(uint32_t)inventory_stat_field(inventory->text.text, STAT_EXIT_CODE);
+	return 0;
+}
+
+/* Leaves the status in `text`. */
+static int read_task(struct inventory *inventory)
+{
+	int r = procdir_read(inventory->dir, "stat", &inventory->text);
+
+	if (r == 0 && has_ended(inventory->text.text) && inventory->thread_count > 1 &&
+	    inventory_stand_in(inventory) == 0)
+		r = procdir_read(inventory->dir, "stat", &inventory->text);
+	if (r == 0)
+		read_stat(inventory);
+	if (r == 0 && inventory->stand_in)
+		r = read_leader(inventory);
+	return r < 0 ? r : procdir_read(inventory->dir, "status", &inventory->text);
+}
+
 int inventory_read_process(struct inventory *inventory, struct refusal *refusal)
 {
 	struct image_process *process = &inventory->process;
+	int read = read_task(inventory);
 
-	int read = procdir_read(inventory->dir, "stat", &inventory->text);
-
-	if (read == 0)
-		read_stat(inventory);
-	if (read == 0)
-		read = procdir_read(inventory->dir, "status", &inventory->text);
 	if (read < 0)
 		return ended_refuse(inventory->dir, read, "status", refusal);
 	const char *status = inventory->text.text;
 
-	process->vpid = inventory_last_number(procdir_field(status, "NSpid"));
+	process->vpid = inventory_last_number(
+		procdir_field(status, inventory->stand_in ? "NStgid" : "NSpid"));
 	inventory->member.vpid = process->vpid;
 	inventory->member.session = inventory_last_number(procdir_field(status, "NSsid"));
 	inventory->member.group = inventory_last_number(procdir_field(status, "NSpgid"));

@@ -22,9 +22,16 @@ struct inventory_thread {
 
 struct inventory {
 	pid_t pid;
-	int dir;			 /* /proc/PID, owned; -1 if not open */
-	uint64_t start_time;		 /* field 22 of stat: tells a successor with the same pid */
-	struct inventory_thread *thread; /* owned; the leader first */
+	/*
+	 * Its main thread has ended while others live: one of these, by which the kernel is asked for all that it does
+	 * not tell of the main one any more. Else 0.
+	 */
+	pid_t stand_in;
+	uint32_t leader_status; /* of a main thread that has ended, as waitpid() tells it */
+	int dir;		/* /proc/PID, or that of the stand-in; owned; -1 if not open */
+	uint64_t start_time;	/* field 22 of stat: tells a successor with the same pid */
+	struct inventory_thread
+		*thread; /* owned; those that live: the leader or the stand-in first */
 	uint32_t thread_count, thread_capacity;
 	struct tables *tables; /* of all that moves, not owned */
 	struct maps maps;
@@ -59,8 +66,17 @@ void inventory_close(struct inventory *inventory);
 /* Lists the threads anew. 0, -ESRCH, -ENOMEM, -E2BIG, ... */
 int inventory_threads(struct inventory *inventory);
 
-/* The one with this number as seen here, or NULL. The leader is first, the others are sorted. */
+/* The one with this number as seen here, or NULL. The leader or the stand-in is first, the others are sorted. */
 const struct inventory_thread *inventory_thread(const struct inventory *inventory, pid_t tid);
+
+/* The task that has all that belongs to the process: its main thread, or the one that stands in for it. */
+pid_t inventory_task(const struct inventory *inventory);
+
+/*
+ * The main thread has ended: chooses a thread that lives to stand in for it, with its directory, and lists the threads
+ * anew. 0, or -ESRCH: there is none.
+ */
+int inventory_stand_in(struct inventory *inventory);
 
 /* The process that is to have the table first on the target, and gives it to its children: itself, or an ancestor. */
 const struct inventory *inventory_holder(const struct inventory *inventory,

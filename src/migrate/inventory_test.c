@@ -3,14 +3,20 @@
 #include "migrate/inventory.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/test.h"
 #include "dvk/errors.h"
 #include "migrate/cpu_time.h"
 #include "migrate/made_proc_test.h"
+#include "os/open.h"
 
 static struct made_proc made;
 static struct inventory inventory;
@@ -259,6 +265,62 @@ static void test_timers_of_cpu_time(void)
 	end();
 }
 
+static void *stay(void *unused)
+{
+	for (;;)
+		pause();
+	return unused;
+}
+
+static bool main_has_ended(pid_t pid)
+{
+	struct procdir_text text = { 0 };
+	char path[32];
+	bool ended = false;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	for (int ms = 0; ms < 2000 && !ended; ms++) {
+		usleep(1000);
+		ended = procdir_read(OS_FOLDER_CURRENT, path, &text) == 0 &&
+			strstr(text.text, ") Z ");
+	}
+	procdir_text_free(&text);
+	return ended;
+}
+
+/* A process of which the main thread has ended: another one is asked, and what the main one alone has is known. */
+static void test_stand_in(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		pthread_t thread;
+
+		pthread_create(&thread, NULL, stay, NULL);
+		syscall(SYS_exit, 7);
+	}
+	refusal = REFUSAL_NONE;
+	CHECK_OR_RETURN(main_has_ended(pid));
+	CHECK_EQ(inventory_open(&inventory, pid, &tables, &refusal), 0);
+	CHECK_EQ(inventory_threads(&inventory), 0);
+	CHECK_EQ(inventory.thread_count, 2); /* it is not known yet */
+	CHECK_EQ(inventory_task(&inventory), pid);
+	CHECK_EQ(inventory_read_process(&inventory, &refusal), 0);
+	CHECK(inventory.stand_in > 0 && inventory.stand_in != pid);
+	CHECK_EQ(inventory_task(&inventory), inventory.stand_in);
+	CHECK_EQ(inventory.thread_count, 1);
+	CHECK_EQ(inventory.thread[0].tid, inventory.stand_in);
+	CHECK_EQ(inventory.process.vpid, pid);
+	CHECK_EQ(inventory.member.exit_signal, SIGCHLD);
+	CHECK_EQ(inventory.leader_status, 7 << 8);
+	CHECK(inventory.auxv_bytes > 0); /* which no file of the main thread tells any more */
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	CHECK_EQ(inventory_threads(&inventory), -ESRCH);
+	CHECK_EQ(inventory_stand_in(&inventory), -ESRCH);
+	inventory_close(&inventory);
+}
+
 int main(void)
 {
 	TEST(test_stat_fields);
@@ -270,5 +332,6 @@ int main(void)
 	TEST(test_timers);
 	TEST(test_timers_refused);
 	TEST(test_timers_of_cpu_time);
+	TEST_OF_THREADS(test_stand_in);
 	return test_end();
 }

@@ -79,7 +79,7 @@ int offer_write(const struct inventories *all, struct writer *writer, struct ref
 	cpu_describe(&machine);
 	clocks_describe(inventory->dir, &machine);
 	os_boot_id(machine.boot_id);
-	int r = hash_vdso(inventory->pid, &inventory->maps, &machine.vdso_hash);
+	int r = hash_vdso(inventory_task(inventory), &inventory->maps, &machine.vdso_hash);
 
 	if (r < 0)
 		return refuse_vdso(r, refusal);

@@ -177,7 +177,7 @@ const struct others_table others_tables[OTHERS_TABLES] = {
 int others_check_table(const struct inventory *inventory, pid_t other,
 		       const struct others_table *table, struct refusal *refusal)
 {
-	if (os_kcmp(inventory->pid, other, table->kind))
+	if (os_kcmp(inventory_task(inventory), other, table->kind))
 		return 0;
 	return refusal_set(refusal, EDVSPROCSTS, "the process shares its %s with process %d",
 			   table->what, (int)other);

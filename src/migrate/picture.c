@@ -329,8 +329,10 @@ int picture_complete(const struct picture *picture, struct refusal *refusal)
 	for (uint32_t i = 0; i < picture->thread_count; i++) {
 		const struct picture_thread *thread = &picture->thread[i];
 
-		if (!thread->xstate)
+		if (!thread->xstate != !!thread->image.ended)
 			return refuse_damaged(refusal, "a thread has no CPU state");
+		if (thread->image.ended && (i || picture->thread_count == 1))
+			return refuse_damaged(refusal, "a thread has ended that lives elsewhere");
 		if (thread->image.seccomp_count !=
 			    thread->filter_count + thread->image.seccomp_common ||
 		    thread->image.seccomp_common > (i ? picture->thread[0].filter_count : 0))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The records of files, descriptions and descriptors: every id must be known, and stand once. */
 #include "base/test.h"
+#include "dvk/errors.h"
 #include "migrate/object_records.h"
 #include "migrate/picture.h"
 #include "migrate/over_test.h"
@@ -290,6 +291,31 @@ static void test_contents(void)
 	CHECK(!is_taken(&layout));
 }
 
+/* The main thread may have ended while others live, and has no CPU state then. */
+static void test_threads(void)
+{
+	uint8_t state[8] = { 0 };
+	struct picture_thread thread[2] = { { .image = { .tid = 5, .ended = 1 } },
+					    { .image = { .tid = 6 }, .xstate = state } };
+	struct picture picture = { .thread = thread, .thread_count = 2 };
+	struct refusal refusal = REFUSAL_NONE;
+
+	picture.process.vpid = 5;
+	picture.process.thread_count = 2;
+	CHECK_EQ(picture_complete(&picture, &refusal), 0);
+	thread[0].xstate = state;
+	CHECK_EQ(picture_complete(&picture, &refusal), EDVSIO);
+	thread[0].image.ended = 0;
+	CHECK_EQ(picture_complete(&picture, &refusal), 0);
+	thread[1].image.ended = 1;
+	thread[1].xstate = NULL;
+	CHECK_EQ(picture_complete(&picture, &refusal), EDVSIO); /* it is not the main one */
+	thread[0].image.ended = 1;
+	thread[0].xstate = NULL;
+	picture.thread_count = picture.process.thread_count = 1;
+	CHECK_EQ(picture_complete(&picture, &refusal), EDVSIO); /* none lives */
+}
+
 int main(void)
 {
 	TEST(test_good);
@@ -298,6 +324,7 @@ int main(void)
 	TEST(test_memory_file);
 	TEST(test_mappings);
 	TEST(test_numbers);
+	TEST(test_threads);
 	TEST(test_contents);
 	return test_end();
 }

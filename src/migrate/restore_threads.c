@@ -350,6 +350,22 @@ static int set_xstate(pid_t tid, const struct picture_thread *thread)
 	return trace_set_xstate(tid, thread->xstate, (size_t)length);
 }
 
+/* It ends as soon as it is let go, by the only code that is left, with no signal that it could take. */
+static int finish_ended(const struct restore *restore, struct tracee *tracee,
+			const struct image_thread *image)
+{
+	struct user_regs_struct registers = tracee->working;
+
+	assert(restore->foothold.vdso_syscall.at && tracee->held);
+	registers.rip = restore->foothold.vdso_syscall.at;
+	registers.rax = SYS_exit;
+	registers.orig_rax = ~0ull;
+	registers.rdi = image->exit_code;
+	int r = trace_set_registers(tracee->tid, &registers);
+
+	return r ? r : trace_set_signal_mask(tracee->tid, ~0ull);
+}
+
 static int finish_thread(struct tracee *tracee, const struct picture_thread *thread)
 {
 	struct user_regs_struct registers;
@@ -397,7 +413,10 @@ int restore_leave(struct restore *restore, struct refusal *refusal)
 	for (uint32_t i = 0; i < picture->thread_count && r == 0; i++) {
 		const struct picture_thread *thread = &picture->thread[i];
 
-		r = finish_thread(restore_tracee_of(restore, thread->image.tid), thread);
+		struct tracee *tracee = restore_tracee_of(restore, thread->image.tid);
+
+		r = thread->image.ended ? finish_ended(restore, tracee, &thread->image)
+					: finish_thread(tracee, thread);
 	}
 	if (r == 0)
 		return 0;

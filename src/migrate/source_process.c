@@ -83,7 +83,7 @@ static int finish_transfers(struct source_process *process, struct refusal *refu
 
 	/* A transfer that a signal has cut short is short. */
 	if (process->stop_signal || !vdso ||
-	    foothold_find_syscall(process->pid, vdso->start, vdso->length, &at))
+	    foothold_find_syscall(process->threads.tracee[0].tid, vdso->start, vdso->length, &at))
 		return 0;
 	for (uint32_t i = 0; i < process->threads.count; i++) {
 		int r = cut_short_finish(&process->threads.tracee[i], at, &process->inventory);
@@ -153,7 +153,7 @@ static int open_foothold(struct source_process *process, struct refusal *refusal
 	if (!vdso || !gap)
 		return refusal_set(refusal, EDVSPROCSTS, "the process has %s",
 				   vdso ? "no room in its address space" : "no vdso");
-	int r = foothold_find_syscall(process->pid, vdso->start, vdso->length,
+	int r = foothold_find_syscall(leader->tid, vdso->start, vdso->length,
 				      &process->foothold.vdso_syscall);
 	if (r == 0)
 		r = foothold_open(&process->foothold, leader, gap);

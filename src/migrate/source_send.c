@@ -23,7 +23,7 @@ static void send_head(struct source_process *process, struct writer *writer)
 	struct image_string_head cwd = { IMAGE_STRING_CWD, (uint32_t)strlen(inventory->cwd) };
 	struct image_string_head auxv = { IMAGE_STRING_AUXV, inventory->auxv_bytes };
 
-	inventory->process.thread_count = process->threads.count;
+	inventory->process.thread_count = process->threads.count + (inventory->stand_in != 0);
 	inventory->process.stop_signal = process->stop_signal;
 	inventory->process.news = process->news;
 	inventory->process.map_count = inventory->maps.count;
@@ -79,7 +79,7 @@ static int send_process_state(struct source_process *process, struct writer *wri
 	const struct inventory *inventory = &process->inventory;
 
 	writer_put(writer, IMAGE_SIGACTIONS, process->actions, sizeof(process->actions));
-	int r = send_pending(process, writer, process->pid, true, refusal);
+	int r = send_pending(process, writer, process->threads.tracee[0].tid, true, refusal);
 
 	for (uint32_t i = 0; i < inventory->timer_count; i++)
 		writer_put(writer, IMAGE_TIMER, &inventory->timer[i], sizeof(inventory->timer[i]));
@@ -113,7 +113,7 @@ static void send_filters(struct source_process *process, uint32_t index, struct 
 			 uint32_t common, struct writer *writer)
 {
 	seccomp_send(filters, common, writer);
-	if (index == 0) {
+	if (index == 0 && !process->inventory.stand_in) {
 		process->leader_filters = *filters;
 		*filters = (struct seccomp){ 0 };
 	}
@@ -148,11 +148,29 @@ static int send_thread(struct source_process *process, const struct os_affinity 
 	return send_pending(process, writer, tracee->tid, false, refusal);
 }
 
+/* The main thread is first, also one that has ended. */
+static int send_threads(struct source_process *process, const struct os_affinity *every_cpu,
+			struct writer *writer, struct refusal *refusal)
+{
+	struct image_thread thread;
+	int r = 0;
+
+	assert(process->threads.count);
+	if (process->inventory.stand_in) {
+		r = state_read_ended(&process->inventory, &thread, refusal);
+		if (r == 0)
+			writer_put(writer, IMAGE_THREAD, &thread, sizeof(thread));
+	}
+	for (uint32_t i = 0; i < process->threads.count && r == 0; i++)
+		r = send_thread(process, every_cpu, writer, i, refusal);
+	return r;
+}
+
 int source_process_complete(struct source_process *process, bool last, struct refusal *refusal)
 {
 	struct inventory *inventory = &process->inventory;
 	const struct kind_frozen frozen = {
-		.pid = process->pid,
+		.pid = inventory_task(inventory),
 		.dir = inventory->dir,
 		.descriptions = &inventory->tables->descriptions,
 		.descriptors = &inventory->descriptors,
@@ -187,14 +205,14 @@ int source_process_send(struct source_process *process, const struct inventories
 	process->by_ends = OS_SIGNAL_BIT(SIGCHLD) | OS_SIGNAL_BIT(SIGHUP) | OS_SIGNAL_BIT(SIGCONT);
 	seccomp_free(&process->leader_filters);
 	send_head(process, writer);
-	int r = memory_send(process->pid, process->inventory.dir, &view, writer, page_count,
-			    refusal);
+	int r = memory_send(inventory_task(&process->inventory), process->inventory.dir, &view,
+			    writer, page_count, refusal);
 	if (r == 0)
 		r = fault_here(FAULT_SOURCE_MEMORY, refusal);
 	if (r == 0)
 		r = send_process_state(process, writer, refusal);
-	for (uint32_t i = 0; i < process->threads.count && r == 0; i++)
-		r = send_thread(process, every_cpu, writer, i, refusal);
+	if (r == 0)
+		r = send_threads(process, every_cpu, writer, refusal);
 	return r ? r : inventory_check_lack(&process->inventory, refusal);
 }
 

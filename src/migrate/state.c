@@ -226,6 +226,22 @@ static int read_credentials(struct inventory *inventory, pid_t tid, struct image
 	return 0;
 }
 
+int state_read_ended(struct inventory *inventory, struct image_thread *thread,
+		     struct refusal *refusal)
+{
+	assert(inventory->stand_in && !(inventory->leader_status & 0x7f));
+	*thread = (struct image_thread){
+		.tid = inventory->process.vpid,
+		.altstack_flags = SS_DISABLE,
+		.ended = 1,
+		.exit_code = inventory->leader_status >> 8 & 0xff,
+	};
+	int r = read_credentials(inventory, inventory->pid, thread, refusal);
+
+	thread->seccomp_mode = 0;
+	return r;
+}
+
 static int read_scheduling(int dir, pid_t tid, struct image_thread *thread, struct refusal *refusal)
 {
 	struct os_scheduling attr;

@@ -23,4 +23,8 @@ int state_read_thread(struct calls *calls, struct inventory *inventory, int32_t 
 		      struct image_thread *thread, void *xstate, size_t *xstate_bytes,
 		      struct refusal *refusal);
 
+/* A main thread that has ended while others live: what is left of it. */
+int state_read_ended(struct inventory *inventory, struct image_thread *thread,
+		     struct refusal *refusal);
+
 #endif

@@ -175,7 +175,7 @@ static bool is_dead(struct inventory *inventory, int r)
 static int refuse_stop(int r, pid_t tid, struct inventory *inventory, struct refusal *refusal)
 {
 	assert(r);
-	if (r == TRACEE_E_GONE && tid == inventory->pid)
+	if (r == TRACEE_E_GONE)
 		return ended_refuse(inventory->dir, -ESRCH, "main thread", refusal);
 	if ((r == -EPERM || r == TRACEE_E_STUCK) && is_dead(inventory, r))
 		return refusal_set(refusal, EDVSSRCH, "the process has ended");
@@ -186,9 +186,19 @@ static int refuse_stop(int r, pid_t tid, struct inventory *inventory, struct ref
 				   "second; try again");
 	if (r == -EPERM)
 		return refusal_set(refusal, EDVSPROCSTS,
-				   "the process cannot be traced: its main thread has ended, or "
-				   "somebody else traces it");
+				   "the process cannot be traced: somebody else traces it");
 	return refusal_set(refusal, EDVSPROCSTS, "the process %s", tracee_result_text(r));
+}
+
+/* A main thread that has ended cannot be seized; others may live. */
+static bool stands_in(struct inventory *inventory, pid_t tid, int r)
+{
+	if (r != -EPERM || tid != inventory->pid ||
+	    procdir_read(inventory->dir, "status", &inventory->text) < 0)
+		return false;
+	const char *state = procdir_field(inventory->text.text, "State");
+
+	return state && *state == 'Z' && inventory_stand_in(inventory) == 0;
 }
 
 /* Seizes and interrupts what is new. Returns how many there were, or a refusal. */
@@ -213,9 +223,14 @@ static int seize_new(struct threads *threads, struct inventory *inventory, struc
 		r = tracee_seize(tracee, tid, false);
 		if (r == 0)
 			r = tracee_interrupt(tracee);
-		if (r == TRACEE_E_GONE && threads->count > 1) {
+		if (r == TRACEE_E_GONE && tid != inventory->pid) {
 			threads->count--;
 			continue;
+		}
+		if (r && stands_in(inventory, tid, r)) {
+			threads->count--;
+			assert(!threads->count); /* it would be known */
+			return seize_new(threads, inventory, refusal);
 		}
 		if (r)
 			return refuse_stop(r, tid, inventory, refusal);
@@ -230,14 +245,15 @@ static int await_all(struct threads *threads, struct inventory *inventory, struc
 		struct tracee *tracee = &threads->tracee[i];
 		int r = tracee->stopped ? 0 : tracee_await_stop(tracee, STOP_TIMEOUT_US);
 
-		if (r == TRACEE_E_GONE && i > 0)
+		if (r == TRACEE_E_GONE && tracee->tid != inventory->pid)
 			tracee->held = false;
 		else if (r)
 			return refuse_stop(r, tracee->tid, inventory, refusal);
 	}
 	forget_ended(threads);
-	assert(threads->count &&
-	       threads->tracee[0].held); /* the leader, whose end is refused above */
+	if (!threads->count)
+		return ended_refuse(inventory->dir, -ESRCH, "list of threads", refusal);
+	assert(threads->tracee[0].held);
 	return 0;
 }
 

@@ -435,6 +435,9 @@ int os_pid_descriptor(pid_t pid, int number)
 	}
 	int pidfd = os_pidfd_open(pid, false);
 
+	/* It may be a thread that is asked in place of the main one. */
+	if (pidfd == -EINVAL || pidfd == -ENOENT)
+		pidfd = os_pidfd_open(pid, true);
 	if (pidfd < 0)
 		return pidfd;
 	int fd = get_descriptor(pidfd, number);

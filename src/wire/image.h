@@ -17,7 +17,7 @@
  *	       what the target must have before anything is stopped
  *	state: OBJECTS MEMBER* MEMORY* FILE* (SYSV CONTENTS*)* (DESCRIPTION CONTENTS*)* one process after another END
  *	       process: PROCESS STRING* MAP* FD* LOCK* OWNER* LAYOUT (PAGES | SHARED_PAGES | GUARD)*
- *	                SIGACTIONS SIGINFO* TIMER* (THREAD XSTATE SECCOMP* SIGINFO*)*
+ *	                SIGACTIONS SIGINFO* TIMER* (THREAD XSTATE? SECCOMP* SIGINFO*)*
  *
  * Between the two, if files are carried along that the target lacks (migrate/carry.h), each of these is a stream:
  *

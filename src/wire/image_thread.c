@@ -13,6 +13,9 @@ bool image_thread_ok(const struct image_thread *thread)
 		return false;
 	if (thread->settings & ~(uint32_t)IMAGE_THREAD_SETTINGS_ALL)
 		return false;
+	if (thread->ended > 1 || thread->exit_code > 255 || (!thread->ended && thread->exit_code) ||
+	    (thread->ended && thread->seccomp_mode))
+		return false;
 	return thread->credentials.group_count <= 64 && thread->affinity_bytes <= 128;
 }
 

@@ -60,6 +60,9 @@ struct image_thread {
 	uint32_t seccomp_mode;	 /* SECCOMP_MODE_* */
 	uint32_t seccomp_count;	 /* filters */
 	uint32_t seccomp_common; /* how many of those, the oldest, are the leader's oldest ones */
+	uint32_t
+		ended; /* 1: it is the leader, which has ended while others live; no XSTATE follows */
+	uint32_t exit_code; /* of one that has ended */
 	uint32_t settings;	 /* enum image_thread_setting */
 };
 
@@ -74,7 +77,7 @@ struct image_seccomp {
 
 _Static_assert(sizeof(struct image_credentials) == 344, "layout");
 _Static_assert(sizeof(struct image_registers) == 216, "layout");
-_Static_assert(sizeof(struct image_thread) == 856, "layout");
+_Static_assert(sizeof(struct image_thread) == 864, "layout");
 _Static_assert(sizeof(struct image_seccomp) == 8, "layout");
 
 /* Whether the payload makes sense by itself, as in wire/image.h. */

@@ -22,6 +22,24 @@ static void test_threads(void)
 	CHECK(!image_thread_ok(&thread)); /* no end of its name */
 }
 
+/* Of one that has ended nothing but its rights, its name and how it ended is known. */
+static void test_ended(void)
+{
+	struct image_thread thread = { .tid = 2, .exit_code = 1 };
+
+	CHECK(!image_thread_ok(&thread)); /* it lives */
+	thread.ended = 1;
+	CHECK(image_thread_ok(&thread));
+	thread.exit_code = 256;
+	CHECK(!image_thread_ok(&thread));
+	thread.exit_code = 255;
+	thread.seccomp_mode = 1;
+	CHECK(!image_thread_ok(&thread));
+	thread.seccomp_mode = 0;
+	thread.ended = 2;
+	CHECK(!image_thread_ok(&thread));
+}
+
 /* A thread has filters if its mode is that of filters, and those of the leader are some of them. */
 static void test_filters(void)
 {
@@ -44,6 +62,7 @@ static void test_filters(void)
 int main(void)
 {
 	TEST(test_threads);
+	TEST(test_ended);
 	TEST(test_filters);
 	return test_end();
 }

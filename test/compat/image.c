@@ -180,6 +180,7 @@ static const struct image_thread thread = { .tid = 2,
 					    .seccomp_count = 67,
 					    .settings = IMAGE_THREAD_NO_TSC,
 					    .seccomp_common = 66 };
+static const struct image_thread ended = { .tid = 2, .ended = 1, .exit_code = 3 };
 static const struct image_guard guard = { .start = 2, .end = 3 };
 static const struct image_siginfo siginfo = { .shared = 2, .info = { 3, 4 } };
 static const struct image_timer timer = { .id = 2,
@@ -268,6 +269,7 @@ READ(fd, image_fd_ok(got))
 READ(lock, image_lock_ok(got))
 READ(owner, image_owner_ok(got))
 READ(thread, image_thread_ok(got))
+READ(ended, image_thread_ok(got))
 READ(file, image_file_ok(&got->head, (uint32_t)(sizeof(got->head) + 4)))
 READ(string, image_string_ok(&got->head, sizeof(*got)))
 READ(contents, image_contents_ok(&got->head, sizeof(*got)))
@@ -292,6 +294,7 @@ static const struct compat_sample records[] = {
 	CHECKED(owner),
 	CHECKED(lock),
 	CHECKED(thread),
+	SAMPLE("ended thread", compat_write_plain, read_ended, ended),
 	CHECKED(file),
 	CHECKED(string),
 	CHECKED(contents),

@@ -120,24 +120,6 @@ static void too_many_threads(void)
 		NEED(pthread_create(&thread, &small, be_one_of_many, NULL) == 0);
 }
 
-static void *live_on(void *main_thread)
-{
-	pthread_join(*(pthread_t *)main_thread, NULL);
-	exit(live());
-	return NULL;
-}
-
-/* Another thread goes on with what the main one would have done. */
-static void main_thread_ends(void)
-{
-	static pthread_t main_thread;
-	pthread_t thread;
-
-	main_thread = pthread_self();
-	NEED(pthread_create(&thread, NULL, live_on, &main_thread) == 0);
-	pthread_exit(NULL);
-}
-
 static const struct kind thread_kinds[] = {
 	{ "thread_directory", "working directory", unlike_thread },
 	{ "thread_network", "net namespace", thread_network },
@@ -146,6 +128,5 @@ static const struct kind thread_kinds[] = {
 	{ "thread_landlock", "restricted by Landlock", thread_landlock },
 	{ "thread_key", "thread keyring", thread_key },
 	{ "too_many_threads", "threads", too_many_threads },
-	{ "main_thread_ended", "main thread", main_thread_ends },
 	{ NULL, NULL, NULL },
 };
