@@ -63,7 +63,7 @@ struct image_thread {
 	uint32_t
 		ended; /* 1: it is the leader, which has ended while others live; no XSTATE follows */
 	uint32_t exit_code; /* of one that has ended */
-	uint32_t settings;	 /* enum image_thread_setting */
+	uint32_t settings;  /* enum image_thread_setting */
 };
 
 /*
