@@ -70,35 +70,55 @@ bool members_is_orphan(const struct members *members, const struct image_member 
 	return !member->parent && member->vpid != members->member[0].vpid;
 }
 
-int32_t members_birth_session(const struct members *members, const struct image_member *member)
+static bool leads(const struct image_member *member)
 {
-	const struct image_member *parent = members_find(members, member->parent);
-
-	if (member->session != member->vpid || !parent)
-		return member->session;
-	return parent->session;
+	return member->session == member->vpid;
 }
 
-static bool is_placed(const struct members *members, const struct image_member *member)
+/* Children come after their parents, so that all which know a member from its birth are seen before it. */
+void members_births(const struct members *members, int32_t birth[IMAGE_MEMBERS_MAX])
+{
+	assert(members->count && members->count <= IMAGE_MEMBERS_MAX);
+	for (uint32_t i = 0; i < members->count; i++)
+		birth[i] = leads(&members->member[i]) ? 0 : members->member[i].session;
+	for (uint32_t i = members->count; i-- > 0;) {
+		const struct image_member *member = &members->member[i];
+		const struct image_member *parent = members_find(members, member->parent);
+
+		if (!birth[i])
+			birth[i] = parent ? parent->session : members->member[0].session;
+		/* It is from before the session of its parent. */
+		if (parent && leads(parent) && birth[i] != parent->session &&
+		    !birth[parent - members->member])
+			birth[parent - members->member] = birth[i];
+	}
+}
+
+static bool is_placed(const struct members *members, const int32_t birth[],
+		      const struct image_member *member)
 {
 	const struct image_member *parent = members_find(members, member->parent);
 	const struct image_member *leader = members_find(members, member->group);
+	int32_t born = birth[member - members->member];
 
 	if (leader && (leader->session != member->session || leader->group != leader->vpid))
 		return false;
 	/* The leader of a session is in the group of its own number. */
-	if (member->session == member->vpid)
-		return member->group == member->vpid;
+	if (leads(member) && member->group != member->vpid)
+		return false;
 	if (!parent)
-		return members_is_orphan(members, member) && member->session > 1;
-	return member->session == parent->session ||
-	       member->session == members_birth_session(members, parent);
+		return member == members->member ||
+		       (born > 1 && members_is_orphan(members, member));
+	return born == parent->session || born == birth[parent - members->member];
 }
 
 const struct image_member *members_misplaced(const struct members *members)
 {
+	int32_t birth[IMAGE_MEMBERS_MAX];
+
+	members_births(members, birth);
 	for (uint32_t i = 0; i < members->count; i++)
-		if (!is_placed(members, &members->member[i]))
+		if (!is_placed(members, birth, &members->member[i]))
 			return &members->member[i];
 	return NULL;
 }

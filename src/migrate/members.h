@@ -29,14 +29,18 @@ bool members_are_same(const struct members *a, const struct members *b);
 /* The member with this number, or NULL. */
 const struct image_member *members_find(const struct members *members, int32_t vpid);
 
-/* The session that a member is born in, before it may have made its own. */
-int32_t members_birth_session(const struct members *members, const struct image_member *member);
+/*
+ * The session that each member is born in, by index: its own, or for one that makes a session the one that its children
+ * know it from; if none does, that of its parent, of an orphan that of the first.
+ */
+void members_births(const struct members *members, int32_t birth[IMAGE_MEMBERS_MAX]);
 
 bool members_is_orphan(const struct members *members, const struct image_member *member);
 
 /*
  * All are known: whether the sessions and groups are such that members can make them. Each is in a session of
- * its own, in that of its parent, or in that which its parent was born in; an orphan is in any one. The leader of its
+ * its own, in that of its parent, or in that which its parent was born in; an orphan is in any one. Each that makes a
+ * session was born in that of its parent, or in that which its parent was born in. The leader of its
  * group is a member in its session, or has gone. The one of which that is not so, or NULL.
  */
 const struct image_member *members_misplaced(const struct members *members);

@@ -61,19 +61,47 @@ static bool is_misplaced(int32_t vpid)
 /* 8 has a session of its own, with 10, and 9 was born before it had that. */
 static void test_sessions(void)
 {
+	int32_t birth[IMAGE_MEMBERS_MAX];
+
 	add(7, 0, 7, 7);
 	add(8, 7, 8, 8);
 	add(9, 8, 7, 9);
 	add(10, 8, 8, 8);
 	CHECK(!members_misplaced(&members));
-	CHECK_EQ(members_birth_session(&members, &members.member[0]), 7);
-	CHECK_EQ(members_birth_session(&members, &members.member[1]), 7);
-	CHECK_EQ(members_birth_session(&members, &members.member[3]), 8);
+	members_births(&members, birth);
+	CHECK(birth[0] == 7 && birth[1] == 7 && birth[2] == 7 && birth[3] == 8);
 	add(11, 10, 7, 7); /* its parent never was in that session */
 	CHECK(is_misplaced(11));
 	add(7, 0, 7, 7);
 	add(8, 7, 6, 7); /* a session that neither it nor its parent was born in */
 	CHECK(is_misplaced(8));
+}
+
+/* Parents that made sessions of their own when they had children, which were in the session of the first. */
+static void test_births(void)
+{
+	int32_t birth[IMAGE_MEMBERS_MAX];
+
+	add(7, 0, 7, 7);
+	add(8, 7, 8, 8);
+	add(9, 8, 9, 9);
+	add(10, 9, 7, 7);
+	CHECK(!members_misplaced(&members));
+	members_births(&members, birth);
+	CHECK(birth[1] == 7 && birth[2] == 7 && birth[3] == 7);
+	add(11, 9, 8, 8); /* its parent was born in one of the two alone */
+	CHECK(is_misplaced(10));
+	/* An orphan that made a session, too. */
+	add(7, 0, 7, 7);
+	add(8, 0, 8, 8);
+	add(9, 8, 7, 7);
+	add(10, 0, 10, 10);
+	add(11, 10, 8, 8);
+	add(12, 10, 10, 12);
+	CHECK(!members_misplaced(&members));
+	members_births(&members, birth);
+	CHECK(birth[1] == 7 && birth[2] == 7 && birth[3] == 8 && birth[5] == 10);
+	members_clear(&members);
 }
 
 static bool is_gone(const struct members *gone, uint32_t i, int32_t vpid, int32_t parent,
@@ -152,6 +180,7 @@ int main(void)
 {
 	TEST(test_order);
 	TEST(test_sessions);
+	TEST(test_births);
 	TEST(test_orphans);
 	TEST(test_groups);
 	TEST(test_same);

@@ -219,6 +219,7 @@ struct family {
 	struct target_tree *tree;
 	const struct tables *tables;
 	const struct members *members;
+	int32_t birth[IMAGE_MEMBERS_MAX]; /* as members_births() */
 	struct members gone; /* leaders that have gone: their shells end when the others are made */
 	bool *had_turn;	     /* owned; of members, then of those that have gone */
 	struct refusal *refusal;
@@ -250,7 +251,7 @@ static int make_children(struct family *family, const struct image_member *paren
 			continue;
 		const struct birth birth = { target_tree_of(family->tree, parent->vpid), false,
 					     member->vpid, member->exit_signal, member->shares };
-		bool older = members_birth_session(members, member) != parent->session;
+		bool older = family->birth[i] != parent->session;
 
 		if (older == early)
 			r = make_child(family->tree, &birth, NULL, family->refusal);
@@ -307,20 +308,30 @@ static int make_orphan(struct family *family, const struct image_member *leader,
 	return 0;
 }
 
-/* The first makes those that lead a session; the leader of a session makes those that are in it. */
+/* Of a leader that has gone it is not known, and that of the first does. */
+static int32_t birth_of(const struct family *family, uint32_t index)
+{
+	const struct image_member *member = family_at(family, index);
+
+	if (index < family->members->count)
+		return family->birth[index];
+	return member->session == member->vpid ? family->members->member[0].session
+					       : member->session;
+}
+
+/* The leader of a session makes the orphans that are born in it. */
 static int make_orphans(struct family *family, const struct image_member *maker)
 {
-	bool is_first = maker == &family->members->member[0];
 	int r = 0;
 
 	assert(family->members->count);
 	for (uint32_t i = 1; i < family_count(family) && r == 0; i++) {
 		const struct image_member *member = family_at(family, i);
-		bool passing = i >= family->members->count, leads = member->session == member->vpid;
+		bool passing = i >= family->members->count;
 
 		if (!passing && member->parent)
 			continue;
-		if (leads ? is_first : member->session == maker->vpid)
+		if (birth_of(family, i) == maker->vpid)
 			r = make_orphan(family, maker, member->vpid, passing);
 	}
 	return r;
@@ -420,6 +431,7 @@ int target_shells_make(struct target_tree *tree, const struct tables *tables,
 	int r = members_find_gone(members, &family.gone);
 
 	assert(tree->count == 1 && members->count);
+	members_births(members, family.birth);
 	tree->process[0]->threads.vtid[0] = members->member[0].vpid;
 	family.had_turn = calloc(family_count(&family), sizeof(*family.had_turn));
 	if (r < 0 || !family.had_turn)

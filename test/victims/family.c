@@ -4,7 +4,7 @@
  * each other.
  *
  *	root --+-- talker (two threads) --- member (leads a group)
- *	       +-- leader (of a session) --+-- early (born before that session)
+ *	       +-- leader (of a session) --+-- early (older than that session, leads one) --- earliest
  *	       |                           +-- late (of that session and group)
  *	       +-- companion (in the group of `member`)
  */
@@ -17,7 +17,7 @@
 
 #define FAR ((void *)0x100000000000) /* where a move works if nothing is there */
 
-static struct one talker, member, leader, early, late, companion;
+static struct one talker, member, leader, early, earliest, late, companion;
 static int pair[2], event, file;
 static uint32_t *shared; /* of all, beside memory that only the talkers have */
 static uint32_t *of_talkers;
@@ -101,6 +101,22 @@ static void live_far(uint32_t round)
 		*far = round + 1;
 }
 
+static void lead_early(uint32_t round)
+{
+	ask(&earliest, round);
+}
+
+static void begin_early(void)
+{
+	open_one(&earliest);
+	earliest.pid = fork();
+	if (earliest.pid == 0)
+		serve(&earliest, 7, NULL);
+	part(&earliest);
+	setsid();
+	serve(&early, 4, lead_early);
+}
+
 static void lead(uint32_t round)
 {
 	ask(&early, round);
@@ -112,7 +128,7 @@ static void begin_leader(void)
 	open_one(&early);
 	early.pid = fork();
 	if (early.pid == 0)
-		serve(&early, 4, NULL);
+		begin_early();
 	part(&early);
 	setsid();
 	open_one(&late);
