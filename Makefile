@@ -15,7 +15,7 @@ SANITIZE_tsan := thread
 CC_asan := clang
 CC_tsan := gcc
 
-.PHONY: all setup demo check check-cluster check-corosync histories bench bench-redis lint measure format asan tsan clang models fuzz killed programs install deb deb-test machines clean help
+.PHONY: all setup demo check check-cluster check-corosync histories bench bench-redis lint measure format asan tsan clang models fuzz killed programs foreign install deb deb-test machines clean help
 
 all: setup $(BUILD)/build.ninja
 	@ninja -C $(BUILD) build.ninja >$(BUILD)/setup.log || { tail -n 20 $(BUILD)/setup.log; exit 1; }
@@ -63,6 +63,7 @@ help:
 	@echo 'make deb        build the Debian packages, in build/deb'
 	@echo 'make deb-test   install them into a new Debian root, use them there and remove them (root)'
 	@echo 'make programs   programs of Debian move while they work; ONLY=NAME: one of test/programs (root)'
+	@echo 'make foreign    move the tests of another checkpoint program; ONLY=NAME: one of test/foreign/expected (root)'
 	@echo 'make machines   whole Debian machines: install the packages, form a cluster, break it; SHORT=1 for two (root)'
 	@echo 'make clean      remove build/'
 
@@ -122,6 +123,9 @@ killed: setup-run all
 
 programs: setup-run+programs all
 	@scripts/run-tests $(BUILD) --programs $(addprefix --only ,$(ONLY)) $(if $(DVS_TOTALS),--label programs --totals $(DVS_TOTALS))
+
+foreign: setup-run+foreign all
+	@test/foreign/run $(BUILD) $(addprefix --only ,$(ONLY)) $(if $(ALL),--all) $(if $(RECORD),--record)
 
 install: all
 	@mkdir -p '$(DESTDIR)$(PREFIX)/lib' 2>/dev/null; [ -w '$(DESTDIR)$(PREFIX)/lib' ] || { \
