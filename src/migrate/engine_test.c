@@ -45,6 +45,7 @@ static const char *const carried[] = {
 	"requests",
 	"chroot",
 	"settings",
+	"netlinks",
 };
 
 static bool is_wanted(const char *victim)

@@ -134,7 +134,7 @@ static void test_socket(void)
 	const struct migrate_host nothing = { 0 };
 	struct image_description image;
 	struct refusal refusal;
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 16); /* NETLINK_GENERIC */
 
 	CHECK(fd >= 0);
 	CHECK(is_refusal(find(&nothing, "socket:[1]", 1, fd, &image, &refusal), &refusal,

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -16,14 +17,23 @@
 
 #define ROUNDS 3
 
+enum family {
+	FAMILY_V4,
+	FAMILY_V6,
+	FAMILY_NETLINK, /* of any protocol: they have the same options */
+	FAMILIES
+};
+
 /* Of all levels, so that an option which sets another one comes first: IP_TOS sets SO_PRIORITY. */
 static const struct {
 	int level, end;
-} levels[] = {
-	{ IPPROTO_IP, 64 }, /* those from there on are the packet filter's */
-	{ IPPROTO_IPV6, 64 + 16 }, { SOL_SOCKET, 128 }, { IPPROTO_TCP, 64 }, { IPPROTO_UDP, 128 },
-	{ IPPROTO_ICMPV6, 2 },	   { IPPROTO_RAW, 8 }, /* filters of raw sockets */
-};
+} levels
+	[] = {
+		{ IPPROTO_IP, 64 }, /* those from there on are the packet filter's */
+		{ IPPROTO_IPV6, 64 + 16 }, { SOL_SOCKET, 128 }, { IPPROTO_TCP, 64 },
+		{ IPPROTO_UDP, 128 },	   { SOL_NETLINK, 64 }, { IPPROTO_ICMPV6, 2 },
+		{ IPPROTO_RAW, 8 }, /* filters of raw sockets */
+	};
 #define LEVELS (sizeof(levels) / sizeof(levels[0]))
 
 /* Facts, second names of another option, those that do something when they are asked for, and those of other files. */
@@ -84,6 +94,8 @@ static bool is_left_out(int level, int number)
 		return is_left_out_of_socket(number);
 	case IPPROTO_TCP:
 		return is_left_out_of_tcp(number);
+	case SOL_NETLINK:
+		return number == 9; /* NETLINK_LIST_MEMBERSHIPS */
 	}
 	return false;
 }
@@ -184,7 +196,7 @@ enum {
 	FRESH_ICMP,
 	FRESH_SORTS
 };
-static struct os_inet_options fresh[2][FRESH_SORTS]; /* IPv6 */
+static struct os_inet_options fresh[FAMILIES][FRESH_SORTS];
 static pthread_mutex_t fresh_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static int ask_all(int fd, struct os_inet_options *options)
@@ -222,6 +234,11 @@ static int place_of(const struct sort *sort)
 	return FRESH_RAW;
 }
 
+static enum family family_of(int domain)
+{
+	return domain == AF_INET6 ? FAMILY_V6 : domain == AF_NETLINK ? FAMILY_NETLINK : FAMILY_V4;
+}
+
 static int fresh_of(int fd, const struct os_inet_options **found)
 {
 	struct sort sort;
@@ -229,7 +246,7 @@ static int fresh_of(int fd, const struct os_inet_options **found)
 
 	if (r)
 		return r;
-	struct os_inet_options *options = &fresh[sort.domain == AF_INET6][place_of(&sort)];
+	struct os_inet_options *options = &fresh[family_of(sort.domain)][place_of(&sort)];
 
 	pthread_mutex_lock(&fresh_lock);
 	if (!options->count) {
@@ -351,7 +368,7 @@ int os_inet_options_give(int fd, const struct os_inet_options *options, int *num
 }
 
 /* Those that could be set last: a server's connections have the same ones. */
-static struct os_inet_options good[2][FRESH_SORTS];
+static struct os_inet_options good[FAMILIES][FRESH_SORTS];
 
 static struct os_inet_options *good_of(const struct os_inet_options *known)
 {

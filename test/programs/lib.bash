@@ -78,7 +78,7 @@ moves_to() { # NODE
 	local try
 	for ((try = 0; try < 20; try++)); do
 		timeout 30 dvs migrate 0 $ep "$1" >/dev/null 2>"$tmp/err" && return
-		grep -qE 'try again|be received first' "$tmp/err" || return
+		grep -qE 'try again|be received first|has not received' "$tmp/err" || return
 	done
 	return 1
 }

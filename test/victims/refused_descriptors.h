@@ -268,12 +268,25 @@ static void unix_pair_urgent(void)
 	NEED(send(pair[0], "u", 1, MSG_OOB) == 1);
 }
 
+/* An answer of the kernel that is not read: all interfaces. */
 static void netlink(void)
 {
+	const struct {
+		uint32_t bytes;
+		uint16_t type, flags;
+		uint32_t number, port;
+		uint8_t family[4];
+	} question = {
+		sizeof(question), 18 /* RTM_GETLINK */, 0x301 /* NLM_F_DUMP */, 1, 0, { 0 }
+	};
 	int fd = socket(AF_NETLINK, SOCK_RAW, 0);
-	struct sockaddr address = { .sa_family = AF_NETLINK };
 
-	NEED(fd >= 0 && bind(fd, &address, 12) == 0);
+	NEED(fd >= 0 && send(fd, &question, sizeof(question), 0) == (ssize_t)sizeof(question));
+}
+
+static void netlink_generic(void)
+{
+	NEED(socket(AF_NETLINK, SOCK_RAW, 16) >= 0);
 }
 
 static void pipes(void)
@@ -470,7 +483,8 @@ static const struct kind descriptor_kinds[] = {
 	{ "unix_pair_option", "socket option", unix_pair_option },
 	{ "unix_pair_credentials", "SO_PASSCRED", unix_pair_credentials },
 	{ "unix_pair_urgent", "MSG_OOB", unix_pair_urgent },
-	{ "netlink", "netlink", netlink },
+	{ "netlink", "has not received", netlink },
+	{ "netlink_generic", "of a protocol", netlink_generic },
 	{ "pipe", "a pipe to another process", pipes },
 	{ "fifo", "a FIFO to another process", fifo },
 	{ "terminal", "terminal", terminal },
