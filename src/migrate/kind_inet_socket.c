@@ -45,8 +45,8 @@ struct socket_body {
 	uint32_t backlog;
 	uint16_t port;
 	uint16_t flags;
-	uint8_t protocol; /* of a raw one */
-	uint8_t pad[3];
+	uint16_t protocol; /* of a raw one */
+	uint16_t pad;
 };
 
 /* Facts that the offer need not tell. */

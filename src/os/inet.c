@@ -152,7 +152,7 @@ static int look_kind(int fd, struct os_inet_kind *kind)
 		.is_udp = type == SOCK_DGRAM,
 		.is_lite = type == SOCK_DGRAM && protocol == IPPROTO_UDPLITE,
 		.is_raw = type == SOCK_RAW,
-		.protocol = type == SOCK_RAW ? (uint8_t)protocol : 0,
+		.protocol = type == SOCK_RAW ? (uint16_t)protocol : 0,
 		.reuses_address = is_on(fd, SOL_SOCKET, SO_REUSEADDR),
 		.reuses_port = is_on(fd, SOL_SOCKET, SO_REUSEPORT),
 		.may_be_foreign =

@@ -33,9 +33,9 @@ struct os_inet_end {
 /* The facts that decide which other sockets it can be bound beside. */
 struct os_inet_kind {
 	bool is_v6, is_udp;
-	bool is_lite;	  /* UDP-Lite, which is UDP as well */
-	bool is_raw;	  /* SOCK_RAW; its port is the protocol */
-	uint8_t protocol; /* of a raw one */
+	bool is_lite;	   /* UDP-Lite, which is UDP as well */
+	bool is_raw;	   /* SOCK_RAW; its port is the protocol */
+	uint16_t protocol; /* of a raw one */
 	bool reuses_address, reuses_port, is_v6_only;
 	bool may_be_foreign; /* bound to an address that the machine does not have (IP_FREEBIND, IP_TRANSPARENT) */
 	uint32_t uid, gid;		   /* its owner */

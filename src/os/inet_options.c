@@ -224,14 +224,12 @@ static int place_of(const struct sort *sort)
 		return FRESH_TCP;
 	if (sort->type == SOCK_DGRAM)
 		return sort->protocol == IPPROTO_UDPLITE ? FRESH_LITE : FRESH_UDP;
-	switch (sort->protocol) {
-	case IPPROTO_RAW:
+	if (sort->protocol == IPPROTO_RAW)
 		return FRESH_HEADED;
-	case IPPROTO_ICMP:
-	case IPPROTO_ICMPV6:
-		return FRESH_ICMP;
-	}
-	return FRESH_RAW;
+	/* That of the other family is a protocol as any other one. */
+	return sort->protocol == (sort->domain == AF_INET6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP)
+		       ? FRESH_ICMP
+		       : FRESH_RAW;
 }
 
 static enum family family_of(int domain)

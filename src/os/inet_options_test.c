@@ -86,6 +86,33 @@ static void test_sizes(void)
 }
 
 /* From outside: an option that takes a descriptor of ours, one of the packet filter, one that is no setting. */
+/* Each of them tells of other filters. */
+static void test_raw(void)
+{
+	static const int sort[][2] = { { AF_INET, IPPROTO_RAW },    { AF_INET6, IPPROTO_RAW },
+				       { AF_INET, IPPROTO_UDP },    { AF_INET, IPPROTO_ICMP },
+				       { AF_INET6, IPPROTO_UDP },   { AF_INET6, IPPROTO_ICMPV6 },
+				       { AF_INET, IPPROTO_ICMPV6 }, { AF_INET6, IPPROTO_ICMP } };
+	static struct os_inet_options options;
+
+	for (size_t i = 0; i < sizeof(sort) / sizeof(sort[0]); i++) {
+		int fd = socket(sort[i][0], SOCK_RAW, sort[i][1]), number, tos = 8;
+
+		if (fd < 0)
+			continue; /* only root may have one */
+		CHECK_EQ(os_inet_options_look(fd, &options), 0);
+		CHECK_EQ(options.count, 0);
+		if (sort[i][0] == AF_INET)
+			setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
+		else
+			setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
+		CHECK_EQ(os_inet_options_look(fd, &options), 0);
+		CHECK(options.count >= 1);
+		CHECK_EQ(os_inet_options_try(fd, &options, &number), 0);
+		close(fd);
+	}
+}
+
 static void test_refused(void)
 {
 	static const struct {
@@ -125,6 +152,7 @@ int main(void)
 	TEST(test_fresh);
 	TEST(test_given);
 	TEST(test_sizes);
+	TEST(test_raw);
 	TEST(test_refused);
 	return test_end();
 }
