@@ -50,10 +50,12 @@ int deleted_describe(int dir, const char *path, const char *link, struct image_f
 	if (os_status_at(dir, link, &status) < 0 || status.links)
 		return 0;
 	uint32_t kind = status.mode & OS_MODE_KIND;
+	bool has_contents = kind == OS_MODE_FILE || kind == OS_MODE_PIPE;
 
-	if (kind != OS_MODE_FOLDER && (kind != OS_MODE_FILE || image->use & IMAGE_FILE_DIRECTORY))
+	if (kind != OS_MODE_FOLDER && (!has_contents || image->use & IMAGE_FILE_DIRECTORY))
 		return 0;
-	int fd = os_open_at(dir, link, OS_OPEN_READ);
+	/* An end of a FIFO that is opened is noticed by those who have the others. */
+	int fd = os_open_at(dir, link, kind == OS_MODE_PIPE ? OS_OPEN_PATH : OS_OPEN_READ);
 
 	if (fd < 0)
 		return refusal_set(refusal, EDVSIO, "%s, which was deleted, cannot be read: %s",
@@ -119,6 +121,19 @@ int deleted_check(const struct file *file, int root, struct refusal *refusal)
 	return 0;
 }
 
+static bool is_fifo(const struct file *file)
+{
+	return (file->image.mode & OS_MODE_KIND) == OS_MODE_PIPE;
+}
+
+static int settle(const struct file *file, int fd)
+{
+	const struct image_file *image = &file->image;
+	int r = os_inode_own(fd, image->uid, image->gid, image->mode & OS_MODE_RIGHTS);
+
+	return r ? r : os_inode_set_mtime(fd, image->mtime_s, image->mtime_ns);
+}
+
 /* Under its old name if that is free, so that the link to it reads as it did. */
 static int make_folder(const struct file *file, int root, struct refusal *refusal)
 {
@@ -135,6 +150,28 @@ static int make_folder(const struct file *file, int root, struct refusal *refusa
 
 	os_close(place);
 	return fd < 0 ? refuse(file, fd, refusal) : fd;
+}
+
+static int make_nameless(const struct file *file, int root, const char *folder)
+{
+	if (!is_fifo(file))
+		return os_open_below(root, folder,
+				     OS_OPEN_NAMELESS | OS_OPEN_FOLDER | OS_OPEN_BOTH);
+	int place = os_open_below(root, folder, OS_OPEN_PATH | OS_OPEN_FOLDER);
+	int fd = place < 0 ? place : os_inode_nameless_fifo(place);
+
+	os_close(place);
+	return fd;
+}
+
+/* Nobody has an end of the FIFO yet, and would notice that one is opened. Nothing waits in opening both. */
+static int settle_fifo(const struct file *file, int name)
+{
+	int fd = os_open_again(name, OS_OPEN_BOTH | OS_OPEN_NONBLOCK);
+	int r = fd < 0 ? fd : settle(file, fd);
+
+	os_close(fd);
+	return r;
 }
 
 /*
@@ -157,11 +194,11 @@ int deleted_make(const struct file *file, int root, const struct image_opener *o
 	if (os_rights_assume(&rights, &wanted) < 0)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the target cannot act with the rights of the process");
-	int fd = os_open_below(root, folder, OS_OPEN_NAMELESS | OS_OPEN_FOLDER | OS_OPEN_BOTH);
+	int fd = make_nameless(file, root, folder), r = fd;
 
 	os_rights_give_back(rights);
-	int r = fd < 0 ? fd : os_inode_resize(fd, file->image.size);
-
+	if (fd >= 0)
+		r = is_fifo(file) ? settle_fifo(file, fd) : os_inode_resize(fd, file->image.size);
 	if (r == 0)
 		return fd;
 	os_close(fd);
@@ -170,12 +207,9 @@ int deleted_make(const struct file *file, int root, const struct image_opener *o
 
 int deleted_settle(const struct file *file, int fd, struct refusal *refusal)
 {
-	const struct image_file *image = &file->image;
+	int r;
 
 	assert(fd >= 0);
-	int r = os_inode_own(fd, image->uid, image->gid, image->mode & OS_MODE_RIGHTS);
-
-	if (r == 0)
-		r = os_inode_set_mtime(fd, image->mtime_s, image->mtime_ns);
+	r = is_fifo(file) ? 0 : settle(file, fd);
 	return r < 0 ? refuse(file, r, refusal) : 0;
 }

@@ -10,6 +10,8 @@
  * (memfd.h): the target makes a nameless one where the old one had its name, with its size, mode and owner, and the
  * contents are those of a memory. Its inode number is another one afterwards.
  *
+ * A FIFO has no contents of its own, and is as it was when it is made: its ends say the rest (kind_fifo.c).
+ *
  * A folder that was deleted is empty. The target makes one below the folder that its name was in, or, where that was
  * deleted with it, below the nearest one that is there, and removes it at once.
  */

@@ -111,6 +111,39 @@ static int make(const char *path, uint64_t size, struct refusal *refusal)
 	return fd;
 }
 
+/* By its place alone: nobody has an end of it. */
+static void test_fifo(void)
+{
+	const struct image_opener opener = { .uid = getuid(), .gid = getgid() };
+	char path[] = "/tmp/dvs-deleted-fifo", name[32];
+	struct file file = { .path = "/tmp/dvs-deleted-fifo (deleted)" };
+	struct refusal refusal;
+	struct stat status;
+
+	CHECK_EQ(mkfifo(path, 0640), 0);
+	int was = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	unlink(path);
+	CHECK_EQ(describe(was, &file.image, &refusal), 1);
+	CHECK_EQ(file.image.use, IMAGE_FILE_MEMORY | IMAGE_FILE_DELETED);
+	file.image.mode = S_IFIFO | 0604;
+	int fd = deleted_make(&file, root, &opener, &refusal);
+
+	if (fd < 0 && geteuid()) {
+		test_skip("rights cannot be assumed here");
+		return;
+	}
+	CHECK(fd >= 0 && deleted_settle(&file, fd, &refusal) == 0);
+	CHECK(fstat(fd, &status) == 0 && status.st_mode == (S_IFIFO | 0604) &&
+	      status.st_nlink == 0 && status.st_ino != file.image.inode);
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	CHECK(open(name, O_WRONLY | O_NONBLOCK) < 0 && errno == ENXIO);
+	close(fd);
+	close(root);
+	close(was);
+}
+
 static bool can_be_named(int fd)
 {
 	char folder[] = "/tmp/dvs-deleted-test-XXXXXX", link[48], name[64];
@@ -161,6 +194,7 @@ int main(void)
 	self = open("/proc/self", O_PATH | O_DIRECTORY);
 	TEST(test_described);
 	TEST(test_folder);
+	TEST(test_fifo);
 	TEST(test_made);
 	TEST(test_refused);
 	close(self);

@@ -140,9 +140,9 @@ static bool read_body(const struct image_description *image, const struct files 
 	const struct description *owner;
 
 	(void)complete;
-	if (!file || (file->image.mode & OS_MODE_KIND) != OS_MODE_PIPE ||
-	    file->image.use & IMAGE_FILE_MEMORY || body.capacity < IMAGE_PAGE ||
-	    body.capacity > PIPE_CAPACITY_MAX || image->flags & OS_OPEN_PATH)
+	if (!file || (file->image.mode & OS_MODE_KIND) != OS_MODE_PIPE || file->image.size ||
+	    body.capacity < IMAGE_PAGE || body.capacity > PIPE_CAPACITY_MAX ||
+	    image->flags & OS_OPEN_PATH)
 		return false;
 	if (body.owner == image->id)
 		return true;

@@ -147,6 +147,25 @@ int os_inode_nameless_folder(int place, const char *name)
 	return r;
 }
 
+int os_inode_nameless_fifo(int place)
+{
+	char name[48];
+	int r = -EEXIST;
+
+	assert(place >= 0);
+	for (unsigned try = 0; r == -EEXIST && try < NAMES_TRIED; try++) {
+		snprintf(name, sizeof(name), ".dvs-fifo-%d-%u", (int)gettid(), try);
+		r = mkfifoat(place, name, 0600) < 0 ? -errno : 0;
+	}
+	if (r < 0)
+		return r;
+	int fd = openat(place, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	int error = errno;
+
+	unlinkat(place, name, 0);
+	return fd < 0 ? -error : fd;
+}
+
 bool os_inode_has_attributes(int fd)
 {
 	return flistxattr(fd, NULL, 0) > 0;

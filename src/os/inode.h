@@ -60,6 +60,9 @@ int os_inode_set_mtime(int fd, int64_t s, uint32_t ns);
 /* A new folder that has no name, the caller's; it had that name in the place for a moment, or another one. */
 int os_inode_nameless_folder(int place, const char *name);
 
+/* A new FIFO that has no name, by its place alone (O_PATH): nobody has an end of it. It had a name for a moment. */
+int os_inode_nameless_fifo(int place);
+
 /* Whether it has extended attributes. */
 bool os_inode_has_attributes(int fd);
 

@@ -21,6 +21,7 @@ enum {
 	DEAF,
 	AWAITED,
 	NAMED,
+	DELETED,
 	FIFOS
 };
 
@@ -102,6 +103,9 @@ static void build(void)
 	close(reader[DEAF]);
 	open_ends(AWAITED);
 	reader[NAMED] = open_one(NAMED, O_PATH);
+	open_ends(DELETED);
+	VICTIM_CHECK(fchmod(reader[DELETED], 0640) == 0 && fchown(reader[DELETED], 5, 6) == 0);
+	VICTIM_CHECK(unlink(path[DELETED]) == 0);
 }
 
 static void fill(void)
@@ -110,6 +114,7 @@ static void fill(void)
 	put(reader[BOTH], "both");
 	put(writer[PACKETS], "one");
 	put(writer[PACKETS], "two");
+	put(writer[DELETED], "of no name");
 }
 
 static void check(void)
@@ -128,6 +133,10 @@ static void check(void)
 	VICTIM_CHECK(told(writer[DEAF]) & POLLERR && write(writer[DEAF], "x", 1) < 0 &&
 		     errno == EPIPE);
 	VICTIM_CHECK(fstat(reader[NAMED], &status) == 0 && S_ISFIFO(status.st_mode));
+	VICTIM_CHECK(has(reader[DELETED], "of no name") && told(reader[DELETED]) == 0);
+	VICTIM_CHECK(fstat(reader[DELETED], &status) == 0 && status.st_nlink == 0 &&
+		     status.st_mode == (S_IFIFO | 0640) && status.st_uid == 5 &&
+		     status.st_gid == 6);
 	put(writer[AWAITED], "r");
 	VICTIM_CHECK(victim_counts(&reads, before + 1));
 }
