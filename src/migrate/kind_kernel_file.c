@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Files in which the kernel tells of itself or of a process that moves (/proc, /sys), open for reading: opened again by
- * their name, at the same position. From there on, the process reads the words of the target's kernel.
+ * their name, at the same position. From there on, the process reads the words of the target's kernel. The init of the
+ * container is on the target, too, and so are the namespaces that the process is in.
  */
 #include "migrate/kind.h"
 
@@ -22,6 +23,7 @@
 #define PROC   "/proc"
 #define SYS    "/sys/"
 #define DIGITS "0123456789"
+#define INIT   1
 
 struct kernel_file_body {
 	int64_t position;
@@ -74,6 +76,25 @@ static const char *const of_kernel[] = {
 	"/version",   "/vmallocinfo",  "/vmstat",     "/zoneinfo",
 };
 
+/* Of a namespace: "net:[4026531840]". The link is not a path. */
+static const char *const of_namespaces[] = { "cgroup", "ipc",  "mnt",  "net",
+					     "pid",    "time", "user", "uts" };
+
+/* The name of its kind, or NULL: it is of no namespace. */
+static const char *namespace_of(const char *link)
+{
+	size_t count = sizeof(of_namespaces) / sizeof(of_namespaces[0]);
+
+	for (size_t i = 0; i < count; i++) {
+		size_t length = strlen(of_namespaces[i]);
+
+		if (strncmp(link, of_namespaces[i], length) == 0 &&
+		    strncmp(link + length, ":[", 2) == 0)
+			return of_namespaces[i];
+	}
+	return NULL;
+}
+
 static bool is_listed(const char *name, const char *const *list, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -86,6 +107,8 @@ static bool is_listed(const char *name, const char *const *list, size_t count)
 static bool is_carried(const char *path, int32_t *number)
 {
 	*number = 0;
+	if (namespace_of(path))
+		return true;
 	if (strncmp(path, SYS, strlen(SYS)) == 0)
 		return !strstr(path, "/../") && strlen(path) < IMAGE_PATH_MAX;
 	if (strncmp(path, PROC, strlen(PROC)) != 0)
@@ -111,7 +134,8 @@ static bool is_carried(const char *path, int32_t *number)
 static bool is_of_kernel(const struct kind_seen *seen)
 {
 	static const unsigned long known[] = { 0x9fa0 /* proc */, 0x62656572 /* sysfs */,
-					       0x63677270 /* cgroup2 */, 0x27e0eb /* cgroup */ };
+					       0x63677270 /* cgroup2 */, 0x27e0eb /* cgroup */,
+					       0x6e736673 /* nsfs */ };
 	unsigned long type = 0;
 	int fd = os_open_at(seen->dir, seen->entry, OS_OPEN_PATH);
 	int r = fd < 0 ? fd : os_file_system(fd, &type);
@@ -126,8 +150,7 @@ static bool is_of_kernel(const struct kind_seen *seen)
 static bool moves(const struct kind_seen *seen, int32_t number)
 {
 	assert(number > 0);
-	assert(number > 0);
-	bool found = os_pid_innermost(seen->pid) == number;
+	bool found = number == INIT || os_pid_innermost(seen->pid) == number;
 
 	for (uint32_t i = 0; i < seen->process_count && !found; i++)
 		found = os_pid_innermost(seen->process[i].pid) == number;
@@ -142,6 +165,16 @@ static bool has_own_numbers(const struct kind_seen *seen)
 	return os_status_at(OS_FOLDER_CURRENT, PROC, &ours) == 0 &&
 	       os_status_at(files_seer(seen->files, seen->dir), "root" PROC, &theirs) == 0 &&
 	       ours.device != theirs.device && theirs.device == seen->status->device;
+}
+
+/* Another one than that which the process is in may not be on the target. */
+static bool is_in(const struct kind_seen *seen, const char *kind)
+{
+	char name[16], link[64];
+
+	snprintf(name, sizeof(name), "ns/%s", kind);
+	return procdir_link(seen->dir, name, link, sizeof(link)) > 0 &&
+	       strcmp(link, seen->link) == 0;
 }
 
 static int find(const struct kind_seen *seen, struct image_description *image,
@@ -160,6 +193,8 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 	    !is_of_kernel(seen))
 		return 0;
 	if (number && (!moves(seen, number) || !has_own_numbers(seen)))
+		return 0;
+	if (namespace_of(seen->link) && !is_in(seen, namespace_of(seen->link)))
 		return 0;
 	memcpy(image->body, &body, sizeof(body));
 	return 1;
@@ -226,8 +261,15 @@ static int open_path(struct restore *restore, const char *path, int32_t number, 
 	uint32_t wanted_flags = (flags & (OS_OPEN_ACCESS | OS_OPEN_NONBLOCK)) | OS_OPEN_READ;
 	struct os_rights *rights;
 
-	assert(path[0] == '/' && number >= 0);
-	if (number) /* it has not the process's rights yet, and is no stranger's */
+	assert(number >= 0);
+	if (namespace_of(path)) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "ns/%s", namespace_of(path));
+		return os_open_at(restore->dir, name, wanted_flags);
+	}
+	if (number &&
+	    number != INIT) /* it has not the process's rights yet, and is no stranger's */
 		return os_open_below(restore->root, path, wanted_flags);
 	int r = os_rights_assume(&rights, &wanted);
 
@@ -240,7 +282,7 @@ static int open_path(struct restore *restore, const char *path, int32_t number, 
 
 static bool is_member(struct restore *restore, int32_t number)
 {
-	return number == restore->picture.process.vpid ||
+	return number == INIT || number == restore->picture.process.vpid ||
 	       (restore->member && restore->member(restore->tree, number));
 }
 

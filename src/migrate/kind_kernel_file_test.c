@@ -44,6 +44,13 @@ static void test_found(void)
 	CHECK_EQ(find_by_name("/proc/meminfo", O_PATH), 0);
 	CHECK_EQ(find_by_name("/proc/kmsg", O_RDONLY | O_NONBLOCK) > 0, 0);
 	CHECK_EQ(find_by_name("/etc/passwd", O_RDONLY), 0);
+	char link[64] = "";
+	int space = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	CHECK(readlink("/proc/self/ns/net", link, sizeof(link) - 1) > 0);
+	CHECK_EQ(find(space, link), 1);
+	CHECK_EQ(find(space, "net:[17]"), 0); /* it is in another one */
+	os_close(space);
 	/* Its number is that of another namespace for all that this program can tell. */
 	snprintf(name, sizeof(name), "/proc/%d/status", getpid());
 	CHECK_EQ(find_by_name(name, O_RDONLY), 0);
@@ -64,6 +71,7 @@ static void test_names(void)
 {
 	CHECK(is_whole("/proc/17/maps") && is_whole("/proc/17") && is_whole("/proc/17/net/tcp"));
 	CHECK(is_whole("/sys/devices/system/cpu/online"));
+	CHECK(is_whole("net:[4026531840]") && !is_whole("pipe:[17]") && !is_whole("net"));
 	CHECK(!is_whole("/proc/17/mem") && !is_whole("/proc/17/root/etc/shadow"));
 	CHECK(!is_whole("/proc/0/maps") && !is_whole("/proc/99999999999/maps"));
 	CHECK(!is_whole("/sys/../etc/shadow") && !is_whole("/proc/sys/../kcore"));

@@ -7,7 +7,7 @@
 
 #include "victims/victim.h"
 
-static int status, maps, meminfo, version, sys, folder, of_child;
+static int status, maps, meminfo, version, sys, folder, of_child, of_init, space;
 static pid_t child;
 
 static int open_it(const char *name)
@@ -27,6 +27,7 @@ static bool tells(int fd, off_t from, const char *wanted)
 
 static void check(void)
 {
+	struct stat found, wanted;
 	char text[32];
 
 	snprintf(text, sizeof(text), "\nPid:\t%d\n", getpid());
@@ -37,6 +38,9 @@ static void check(void)
 	VICTIM_CHECK(tells(maps, 0, "[vdso]") || tells(maps, 4096, "[vdso]"));
 	VICTIM_CHECK(tells(meminfo, 0, "MemTotal:") && tells(version, 0, "Linux version"));
 	VICTIM_CHECK(sys < 0 || tells(sys, 0, "0"));
+	VICTIM_CHECK(tells(of_init, 0, "\nPid:\t1\n"));
+	VICTIM_CHECK(fstat(space, &found) == 0 && stat("/proc/self/ns/uts", &wanted) == 0 &&
+		     found.st_ino == wanted.st_ino && found.st_dev == wanted.st_dev);
 	VICTIM_CHECK(faccessat(folder, "fd", R_OK, 0) == 0);
 	snprintf(text, sizeof(text), "%d (", child);
 	VICTIM_CHECK(tells(of_child, 0, text));
@@ -62,6 +66,8 @@ int main(void)
 	version = open_it("/proc/version");
 	sys = open("/sys/devices/system/cpu/online", O_RDONLY);
 	folder = open_it("/proc/self");
+	of_init = open_it("/proc/1/status");
+	space = open_it("/proc/self/ns/uts");
 	VICTIM_CHECK(read(status, text, 6) == 6);
 	victim_ready();
 	while (victim_moved())
