@@ -136,6 +136,22 @@ TEST_LOOKS_UNUSED static unsigned count_fds(void)
 	return count;
 }
 
+/* How many huge pages the machine keeps. It may not let itself be told; then the victim has none. */
+TEST_LOOKS_UNUSED static unsigned long keep_huge_pages(unsigned long wanted)
+{
+	FILE *file = fopen("/proc/sys/vm/nr_hugepages", "r+");
+	unsigned long before = wanted;
+
+	if (!file)
+		return wanted;
+	if (fscanf(file, "%lu", &before) == 1 && before != wanted) {
+		rewind(file);
+		fprintf(file, "%lu", wanted);
+	}
+	fclose(file);
+	return before;
+}
+
 TEST_LOOKS_UNUSED static bool act_possible(void)
 {
 	victims = getenv("DVS_VICTIMS");

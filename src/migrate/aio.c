@@ -352,3 +352,21 @@ int aio_make(struct calls *calls, const struct image_map *map)
 	calls_expect(calls, "close an empty file", 0, SYS_close, 0);
 	return 0;
 }
+
+int aio_receive(pid_t pid, const struct image_map *map, const struct image_pages *pages,
+		struct refusal *refusal)
+{
+	uint64_t skip = pages->address == map->start ? AIO_OWN_BYTES : 0;
+	uint64_t bytes = pages->count * (uint64_t)IMAGE_PAGE - skip;
+	const uint8_t *from = (const uint8_t *)(pages + 1) + skip;
+
+	assert(pages->count && pages->address >= map->start);
+	int r = trace_write(pid, pages->address + skip, from, bytes);
+
+	return r ? refusal_set(
+			   refusal, EDVSPROCSTS,
+			   "the asynchronous I/O context (AIO) of the process cannot be written "
+			   "on the target: %s",
+			   strerror(-r))
+		 : 0;
+}

@@ -55,4 +55,8 @@ int aio_take(struct calls *calls, struct maps *maps, struct refusal *refusal);
  */
 int aio_make(struct calls *calls, const struct image_map *map);
 
+/* Target: writes pages of the ring, all but the kernel's number of it. 0 or a refusal. */
+int aio_receive(pid_t pid, const struct image_map *map, const struct image_pages *pages,
+		struct refusal *refusal);
+
 #endif

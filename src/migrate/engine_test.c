@@ -17,7 +17,8 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 
-#define ROUNDS 4
+#define ROUNDS	   4
+#define HUGE_PAGES 40 /* for the victim that has some, on both sides */
 
 static const char *const carried[] = {
 	"plain",	  "threads",	     "cpu_state",
@@ -46,6 +47,7 @@ static const char *const carried[] = {
 	"chroot",
 	"settings",
 	"netlinks",
+	"huge",
 };
 
 static bool is_wanted(const char *victim)
@@ -533,8 +535,11 @@ int main(void)
 
 	if (!act_possible())
 		return test_end();
+	unsigned long huge_pages = keep_huge_pages(HUGE_PAGES);
+
 	if (getenv("DVS_ONLY_CARRIED")) {
 		TEST(test_carried);
+		keep_huge_pages(huge_pages);
 		return test_end();
 	}
 	TEST(test_stop_signal);
@@ -550,6 +555,7 @@ int main(void)
 	TEST(test_busy);
 	TEST(test_late_signal);
 	TEST(test_foreign);
+	keep_huge_pages(huge_pages);
 	CHECK_EQ(count_fds(), fds);
 	return test_end();
 }

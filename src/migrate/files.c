@@ -80,6 +80,7 @@ static struct file *append(struct files *files, const char *path, size_t length)
 
 int files_set_container(struct files *files, int init)
 {
+	assert(init >= 0);
 	if (files->root > 0)
 		return 0;
 	assert(files->init <= 0);

@@ -486,6 +486,7 @@ static int read_root(struct inventory *inventory, struct refusal *refusal)
 	struct os_status status;
 	ssize_t length = procdir_link(inventory->dir, "root", path, sizeof(path));
 
+	assert(inventory->dir >= 0);
 	inventory->process.root_file = 0;
 	if (length == 1 && path[0] == '/')
 		return 0;

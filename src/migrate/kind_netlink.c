@@ -209,6 +209,7 @@ static int make_with_rights(const struct restore *restore, const struct netlink_
 
 static int settle(int fd, const struct description *description)
 {
+	assert(fd >= 0);
 	const struct netlink_body body = body_of(&description->image);
 	struct netlink_rest rest = { 0 };
 	bool found = inet_find_rest(&description->contents, &rest, sizeof(rest));

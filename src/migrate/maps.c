@@ -57,7 +57,7 @@ static const struct flag_row {
 	{ "mg", IMAGE_MAP_MERGEABLE, NULL },
 	{ "gu", 0, NULL }, /* may have guard regions: PAGEMAP_SCAN finds them */
 	{ "dp", IMAGE_MAP_DROPPABLE, NULL },
-	{ "ht", 0, "huge pages of hugetlbfs" },
+	{ "ht", IMAGE_MAP_HUGE_2M, NULL }, /* or of another size */
 	{ "sl", IMAGE_MAP_SEALED, NULL },
 	{ "ss", 0, "a shadow stack" },
 	{ "um", 0, "a range watched by userfaultfd" },
@@ -143,7 +143,7 @@ struct printed {
 	char rights[5];
 	char path[IMAGE_PATH_MAX];
 	char flags[160];
-	uint64_t key;
+	uint64_t key, page_kb;
 };
 
 /* Whether the line opens a mapping: "hex-hex rights ...". Fields begin with a capital letter. */
@@ -173,6 +173,7 @@ static bool parse_opening(const char *line, struct printed *printed)
 	printed->path[length] = 0;
 	printed->flags[0] = 0;
 	printed->key = 0;
+	printed->page_kb = 0;
 	return true;
 }
 
@@ -187,6 +188,8 @@ static void parse_field(const char *line, struct printed *printed)
 		printed->flags[length] = 0;
 	} else if (strncmp(line, "ProtectionKey:", 14) == 0) {
 		printed->key = strtoull(line + 14, NULL, 10);
+	} else if (strncmp(line, "KernelPageSize:", 15) == 0) {
+		printed->page_kb = strtoull(line + 15, NULL, 10);
 	}
 }
 
@@ -196,6 +199,20 @@ static int refuse_map(struct refusal *refusal, const struct printed *printed, co
 			   "the process has %s at %#llx-%#llx%s%s, which cannot be carried", what,
 			   (unsigned long long)printed->start, (unsigned long long)printed->end,
 			   printed->path[0] ? " " : "", printed->path);
+}
+
+static int read_page_size(const struct printed *printed, struct image_map *map,
+			  struct refusal *refusal)
+{
+	if (printed->page_kb == 1u << 20)
+		map->flags ^= IMAGE_MAP_HUGE_2M | IMAGE_MAP_HUGE_1G;
+	else if (printed->page_kb != 2048)
+		return refuse_map(refusal, printed, "huge pages of an unknown size");
+	/* Of files of hugetlbfs, and of memory files, it is told when they are looked at. */
+	if (strncmp(printed->path, "/SYSV", 5) == 0)
+		return refuse_map(refusal, printed,
+				  "System V shared memory of huge pages (SHM_HUGETLB)");
+	return 0;
 }
 
 static int read_flags(const struct printed *printed, struct image_map *map, struct refusal *refusal)
@@ -215,7 +232,7 @@ static int read_flags(const struct printed *printed, struct image_map *map, stru
 	}
 	if (printed->key)
 		return refuse_map(refusal, printed, "memory with a protection key");
-	return 0;
+	return map->flags & IMAGE_MAP_HUGE ? read_page_size(printed, map, refusal) : 0;
 }
 
 static void copy_label(struct image_map *map, const char *path, const char *prefix)
@@ -232,7 +249,6 @@ static const char *special_object(const char *path)
 	static const struct {
 		const char *prefix, *what;
 	} known[] = {
-		{ "/anon_hugepage", "huge pages" },
 		{ "/i915", "memory of a graphics card" },
 		{ "anon_inode:", "a mapping of a kernel object" },
 		{ "socket:", "a mapping of a socket" },
@@ -346,6 +362,25 @@ static int classify_sysv(const struct printed *printed, struct image_map *map, i
 	return 0;
 }
 
+/* Each mapping that is no copy of another one has a file of its own, as shared memory has. */
+static int classify_huge(const struct printed *printed, struct image_map *map, int dir,
+			 const struct maps_objects *objects, struct refusal *refusal)
+{
+	const struct image_memory memory = { printed->inode | MAPS_HUGE_MEMORY,
+					     object_bytes(printed, dir) };
+
+	assert(map->flags & IMAGE_MAP_HUGE && objects);
+	map->kind = map->flags & IMAGE_MAP_SHARED ? IMAGE_MAP_SHARED_ANON : IMAGE_MAP_ANON;
+	if (map->kind == IMAGE_MAP_ANON) {
+		map->offset = 0;
+		return 0;
+	}
+	map->object = memory.id;
+	return memories_note(objects->memories, &memory)
+		       ? refusal_set(refusal, EDVSNOMEM, "out of memory")
+		       : 0;
+}
+
 static int classify_object(const struct printed *printed, struct image_map *map, int dir,
 			   const struct maps_objects *objects, const struct migrate_host *host,
 			   struct refusal *refusal)
@@ -376,6 +411,8 @@ static int classify_object(const struct printed *printed, struct image_map *map,
 			       ? refusal_set(refusal, EDVSNOMEM, "out of memory")
 			       : 0;
 	}
+	if (map->flags & IMAGE_MAP_HUGE && strncmp(printed->path, "/anon_hugepage", 14) == 0)
+		return classify_huge(printed, map, dir, objects, refusal);
 	if (strncmp(printed->path, "/[aio]", 6) == 0) {
 		map->kind = IMAGE_MAP_AIO;
 		map->offset = 0;

@@ -48,6 +48,9 @@ int maps_read(struct maps *maps, int dir, const struct maps_objects *objects,
  */
 bool maps_text_has(const char *maps, uint64_t device, uint64_t inode, bool writes);
 
+/* Set in the id of memory of huge pages: their file system numbers its files by itself. */
+#define MAPS_HUGE_MEMORY (1ull << 61)
+
 /* The special mapping with this name, or NULL. */
 const struct image_special *maps_special(const struct maps *maps, const char *name);
 

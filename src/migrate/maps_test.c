@@ -91,12 +91,40 @@ static void test_anonymous(void)
 }
 
 /* Each flag that no image carries is refused by its name; so is one that is newer than the table. */
+/* Each private one is memory of its own; shared ones have an object, whose number no other file system has. */
+static void test_huge(void)
+{
+	begin();
+	CHECK_EQ(read_list("40000000-40400000 rw-p 00000000 00:11 7 /anon_hugepage (deleted)\n"
+			   "KernelPageSize:     2048 kB\nVmFlags: rd wr mr mw me de ht\n"
+			   "80000000-c0000000 rw-s 00000000 00:11 8 /anon_hugepage (deleted)\n"
+			   "KernelPageSize:  1048576 kB\nVmFlags: rd wr sh mr mw me ms de ht\n",
+			   &nothing, NULL),
+		 0);
+	CHECK_EQ(maps.count, 2);
+	CHECK(maps.map[0].kind == IMAGE_MAP_ANON &&
+	      (maps.map[0].flags & IMAGE_MAP_HUGE) == IMAGE_MAP_HUGE_2M);
+	CHECK(maps.map[1].kind == IMAGE_MAP_SHARED_ANON &&
+	      (maps.map[1].flags & IMAGE_MAP_HUGE) == IMAGE_MAP_HUGE_1G);
+	CHECK_EQ(maps.map[1].object, 8 | MAPS_HUGE_MEMORY);
+	CHECK(memories_find(&memories, 8 | MAPS_HUGE_MEMORY));
+	CHECK(image_map_ok(&maps.map[0]) && image_map_ok(&maps.map[1]));
+	maps.map[0].end += IMAGE_PAGE;
+	CHECK(!image_map_ok(&maps.map[0]));
+	CHECK(read_list("40000000-40010000 rw-p 00000000 00:11 7 /anon_hugepage (deleted)\n"
+			"KernelPageSize:       64 kB\nVmFlags: rd wr mr mw me de ht\n",
+			&nothing, NULL) < 0);
+	CHECK(read_list("40000000-40200000 rw-s 00000000 00:11 7 /SYSV00000000 (deleted)\n"
+			"KernelPageSize:     2048 kB\nVmFlags: rd wr sh mr mw me ms de ht\n",
+			&nothing, NULL) < 0);
+	end();
+}
+
 static void test_flags_refused(void)
 {
 	static const struct {
 		const char *flag, *what;
 	} refused[] = {
-		{ "ht", "huge pages of hugetlbfs" },
 		{ "ss", "a shadow stack" },
 		{ "um", "a range watched by userfaultfd" },
 		{ "uw", "a range watched by userfaultfd" },
@@ -128,7 +156,6 @@ static void test_kinds_refused(void)
 	} refused[] = {
 		{ "1000-2000 rw-s 00000000 00:00 0 ", "a shared mapping without an object" },
 		{ "1000-2000 rw-p 00000000 00:00 0 [of_tomorrow]", "an unknown kind" },
-		{ "1000-2000 rw-s 00000000 00:01 7 /anon_hugepage (deleted)", "huge pages" },
 		{ "1000-2000 rw-s 00000000 00:01 7 /i915 (deleted)", "a graphics card" },
 		{ "1000-2000 rw-s 00000000 00:01 7 anon_inode:[io_uring]", "a kernel object" },
 		{ "1000-2000 rw-s 00000000 00:01 7 socket:[7]", "a mapping of a socket" },
@@ -359,6 +386,7 @@ static void test_gap(void)
 int main(void)
 {
 	TEST(test_anonymous);
+	TEST(test_huge);
 	TEST(test_flags_refused);
 	TEST(test_kinds_refused);
 	TEST(test_none);

@@ -63,6 +63,43 @@ static int refuse_vdso(int r, struct refusal *refusal)
 			   "the process has just started another program; try again");
 }
 
+/* Memory that several processes share is counted with the first one. */
+static bool is_counted(const struct inventories *all, uint32_t index, const struct image_map *map)
+{
+	for (uint32_t i = 0; i <= index; i++) {
+		const struct maps *maps = &all->inventory[i]->maps;
+
+		for (uint32_t j = 0; j < maps->count && &maps->map[j] != map; j++)
+			if (maps->map[j].kind == IMAGE_MAP_SHARED_ANON &&
+			    maps->map[j].object == map->object)
+				return true;
+	}
+	return false;
+}
+
+static void count_huge_pages(const struct inventories *all, uint32_t index, struct image_task *task)
+{
+	const struct maps *maps = &all->inventory[index]->maps;
+
+	assert(index < all->count);
+	for (uint32_t i = 0; i < maps->count; i++) {
+		const struct image_map *map = &maps->map[i];
+		const struct image_memory *memory = NULL;
+
+		if (!(map->flags & IMAGE_MAP_HUGE))
+			continue;
+		if (map->kind == IMAGE_MAP_SHARED_ANON) {
+			memory = memories_find(&all->tables->memories, map->object);
+			if (is_counted(all, index, map))
+				continue;
+		}
+		uint64_t bytes = memory ? memory->bytes : map->end - map->start;
+		uint32_t pages = (uint32_t)(bytes / image_page_bytes(map->flags));
+
+		*(map->flags & IMAGE_MAP_HUGE_1G ? &task->huge_1g : &task->huge_2m) += pages;
+	}
+}
+
 int offer_write(const struct inventories *all, struct writer *writer, struct refusal *refusal)
 {
 	assert(all->count);
@@ -76,6 +113,8 @@ int offer_write(const struct inventories *all, struct writer *writer, struct ref
 
 	for (uint32_t i = 1; i < all->count; i++)
 		task.needs |= all->inventory[i]->needs;
+	for (uint32_t i = 0; i < all->count; i++)
+		count_huge_pages(all, i, &task);
 	cpu_describe(&machine);
 	clocks_describe(inventory->dir, &machine);
 	os_boot_id(machine.boot_id);
@@ -197,6 +236,27 @@ bool offer_is_local(const struct offer *offer)
 	return memcmp(boot_id, offer->machine.boot_id, sizeof(boot_id)) == 0;
 }
 
+static int compare_huge_pages(const struct image_task *task, struct refusal *refusal)
+{
+	const struct {
+		uint32_t wanted;
+		unsigned kb;
+		const char *size;
+	} kinds[] = { { task->huge_2m, 2048, "2 MiB" }, { task->huge_1g, 1u << 20, "1 GiB" } };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		uint64_t there = kinds[i].wanted ? os_huge_pages_free(kinds[i].kb) : 0;
+
+		if (kinds[i].wanted > there)
+			return refusal_set(refusal, EDVSNOMEM,
+					   "the process needs %u huge pages of %s, of which the "
+					   "target has %llu to give (vm.nr_hugepages)",
+					   kinds[i].wanted, kinds[i].size,
+					   (unsigned long long)there);
+	}
+	return 0;
+}
+
 int offer_compare(const struct offer *offer, pid_t shell, int root, const struct maps *own,
 		  struct carried *carried, struct refusal *refusal)
 {
@@ -220,6 +280,9 @@ int offer_compare(const struct offer *offer, pid_t shell, int root, const struct
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the kernel on the target has another vdso: both nodes need the "
 				   "same kernel");
+	r = compare_huge_pages(&offer->task, refusal);
+	if (r)
+		return r;
 	if (offer->task.needs & IMAGE_NEEDS_TIMER_IDS && !os_timer_ids_can_be_chosen())
 		return refusal_set(
 			refusal, EDVSPROCSTS,

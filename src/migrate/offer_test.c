@@ -144,6 +144,21 @@ static void test_other_kernel(void)
 	end(&side);
 }
 
+/* The sentence tells how many there are: no machine has as many as this. */
+static void test_huge_pages(void)
+{
+	struct refusal refusal = REFUSAL_NONE;
+	struct side side;
+
+	begin(&side);
+	side.offer.task.huge_1g = UINT32_MAX;
+	CHECK_EQ(offer_compare(&side.offer, side.pid, side.root, &side.inventory.maps, &no_files,
+			       &refusal),
+		 EDVSNOMEM);
+	CHECK(strstr(refusal.reason, "huge pages of 1 GiB"));
+	end(&side);
+}
+
 /* A machine of another release has other files and another kernel: the refusal names the file. */
 static void test_other_release(void)
 {
@@ -171,6 +186,7 @@ int main(void)
 	TEST(test_same);
 	TEST(test_exchanged);
 	TEST(test_name_twice);
+	TEST(test_huge_pages);
 	TEST(test_other_kernel);
 	TEST(test_other_release);
 	return test_end();

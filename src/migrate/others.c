@@ -255,13 +255,27 @@ static int check_mapped(struct others *others, bool *read, uint64_t device, uint
 		       : 0;
 }
 
-static int check_anonymous(struct others *others, const struct maps *maps, bool *read)
+static uint64_t device_of(const struct inventory *inventory, const struct image_map *map)
 {
+	struct os_status status;
+	char link[64];
+
+	if (!(map->flags & IMAGE_MAP_HUGE))
+		return os_device(0, 1);
+	snprintf(link, sizeof(link), "map_files/%llx-%llx", (unsigned long long)map->start,
+		 (unsigned long long)map->end);
+	return os_status_at(inventory->dir, link, &status) < 0 ? 0 : status.device;
+}
+
+static int check_anonymous(struct others *others, const struct inventory *inventory, bool *read)
+{
+	const struct maps *maps = &inventory->maps;
 	int r = 0;
 
 	for (uint32_t i = 0; i < maps->count && r == 0; i++)
 		if (maps->map[i].kind == IMAGE_MAP_SHARED_ANON)
-			r = check_mapped(others, read, os_device(0, 1), maps->map[i].object, NULL);
+			r = check_mapped(others, read, device_of(inventory, &maps->map[i]),
+					 maps->map[i].object & ~MAPS_HUGE_MEMORY, NULL);
 	return r;
 }
 
@@ -271,7 +285,7 @@ static int check_memory(struct others *others)
 	int r = 0;
 
 	for (uint32_t i = 0; i < others->all->count && r == 0; i++)
-		r = check_anonymous(others, &others->all->inventory[i]->maps, &read);
+		r = check_anonymous(others, others->all->inventory[i], &read);
 	for (size_t i = 0; i < others->memory_count && r == 0; i++)
 		if (!others->memory[i].description) /* else nothing that can be mapped */
 			r = check_mapped(others, &read, others->memory[i].device,

@@ -25,6 +25,20 @@ static uint64_t protection(const struct image_map *map)
 	       (map->flags & IMAGE_MAP_EXEC ? PROT_EXEC : 0u);
 }
 
+/* Pages of the size that the mapping has, which are taken from those that the machine keeps for that. */
+static uint64_t huge_flags(uint32_t flags)
+{
+	if (!(flags & IMAGE_MAP_HUGE))
+		return 0;
+	return MAP_HUGETLB | (flags & IMAGE_MAP_HUGE_1G ? MAP_HUGE_1GB : MAP_HUGE_2MB);
+}
+
+/* With less than that a page of theirs can never be written from outside. */
+static bool is_filled_writable(const struct image_map *map)
+{
+	return map->kind == IMAGE_MAP_SHARED_ANON || map->flags & IMAGE_MAP_HUGE;
+}
+
 static uint64_t map_flags(const struct image_map *map)
 {
 	uint64_t flags = MAP_FIXED_NOREPLACE;
@@ -37,7 +51,7 @@ static uint64_t map_flags(const struct image_map *map)
 		flags |= MAP_GROWSDOWN;
 	if (map->flags & IMAGE_MAP_NORESERVE)
 		flags |= MAP_NORESERVE;
-	return flags;
+	return flags | huge_flags(map->flags);
 }
 
 static void add_mmap(struct restore *restore, const struct image_map *map, uint64_t rights,
@@ -106,6 +120,13 @@ static int add_foreign_map(struct restore *restore, const struct image_map *map,
 	return 0;
 }
 
+static uint64_t pages_up(uint64_t at, const struct object *object)
+{
+	uint64_t page = image_page_bytes(object->flags);
+
+	return (at + page - 1) / page * page;
+}
+
 /*
  * The shared anonymous objects are mapped as a whole, one behind the other and out of the way: each
  * mapping of one is made by mremap with an old length of 0, which maps the same memory once more, and
@@ -121,7 +142,10 @@ static int place_objects(struct restore *restore, uint64_t *bytes, struct refusa
 	assert(restore->foothold.base.at);
 	*bytes = 0;
 	for (uint32_t i = 0; i < objects->count; i++) {
-		if (objects->object[i].reach > IMAGE_ADDRESS_END - *bytes)
+		/* The first gap there is begins at a multiple of any page. */
+		*bytes = pages_up(*bytes, &objects->object[i]);
+		if (*bytes > IMAGE_ADDRESS_END ||
+		    objects->object[i].reach > IMAGE_ADDRESS_END - *bytes)
 			return refusal_set(refusal, EDVSPROCSTS,
 					   "there is no room for the shared memory of the process");
 		*bytes += objects->object[i].reach;
@@ -134,6 +158,7 @@ static int place_objects(struct restore *restore, uint64_t *bytes, struct refusa
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "there is no room for the shared memory of the process");
 	for (uint32_t i = 0; i < objects->count; i++) {
+		at = pages_up(at, &objects->object[i]);
 		objects->object[i].at = at;
 		at += objects->object[i].reach;
 	}
@@ -176,7 +201,7 @@ static int add_object(struct restore *restore, const struct object *object, stru
 	calls_expect(calls, "map shared memory", (int64_t)object->at, SYS_mmap, object->at,
 		     object->bytes, PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_FIXED_NOREPLACE | (object->is_file ? 0 : MAP_ANONYMOUS) |
-			     (no_reserve ? MAP_NORESERVE : 0),
+			     (no_reserve ? MAP_NORESERVE : 0) | huge_flags(object->flags),
 		     object->is_file ? 0 : ~0ull, 0);
 	if (object->is_file)
 		calls_expect(calls, "close a file", 0, SYS_close, 0);
@@ -253,6 +278,40 @@ static int add_objects(struct restore *restore, struct refusal *refusal)
 	return r;
 }
 
+/* By a descriptor of ours of the memory. The shell has it as 0 for a moment. */
+static int add_descriptor_map(struct restore *restore, const struct image_map *map, int fd,
+			      struct refusal *refusal)
+{
+	int r = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
+
+	if (r)
+		return r;
+	calls_room(&restore->calls, 2, 0);
+	add_mmap(restore, map, PROT_READ | PROT_WRITE, 0, 0);
+	calls_expect(&restore->calls, "close shared memory", 0, SYS_close, 0);
+	return 0;
+}
+
+/* The kernel maps no huge pages once more by mremap. */
+static int add_huge_map(struct restore *restore, const struct image_map *map,
+			const struct object *object, struct refusal *refusal)
+{
+	assert(object->at && object->flags & IMAGE_MAP_HUGE);
+	close_mapped(restore);
+	int r = restore_run(restore, refusal);
+
+	if (r)
+		return r;
+	int fd = maps_open_object(restore->dir, object->at, object->at + object->bytes,
+				  OS_OPEN_BOTH);
+
+	if (fd < 0)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "shared memory of huge pages cannot be mapped on the target: %s",
+				   strerror(-fd));
+	return add_descriptor_map(restore, map, fd, refusal);
+}
+
 static int add_shared_map(struct restore *restore, const struct image_map *map,
 			  struct refusal *refusal)
 {
@@ -262,16 +321,11 @@ static int add_shared_map(struct restore *restore, const struct image_map *map,
 	assert(!object || !object->is_file); /* objects_collect() saw to it */
 	if (!object) {
 		close_mapped(restore);
-		int fd = open_shared(restore, map->object, refusal);
-		int r = restore_send_descriptor(restore, fd, 0, RESTORE_SHELL_FD, refusal);
-
-		if (r)
-			return r;
-		calls_room(&restore->calls, 2, 0);
-		add_mmap(restore, map, PROT_READ | PROT_WRITE, 0, 0);
-		calls_expect(&restore->calls, "close shared memory", 0, SYS_close, 0);
-		return 0;
+		return add_descriptor_map(restore, map, open_shared(restore, map->object, refusal),
+					  refusal);
 	}
+	if (object->flags & IMAGE_MAP_HUGE)
+		return add_huge_map(restore, map, object, refusal);
 	calls_room(&restore->calls, 1, 0);
 	/* One that was attached to be read only can never be written. */
 	if (object->is_sysv && !(map->flags & IMAGE_MAP_MAYWRITE) && map->offset == 0 &&
@@ -340,7 +394,9 @@ static int add_map(struct restore *restore, uint32_t index, struct refusal *refu
 		return check_special(restore, map, refusal);
 	case IMAGE_MAP_ANON:
 		calls_room(&restore->calls, 1, 0);
-		add_mmap(restore, map, protection(map), MAP_ANONYMOUS, ~0ull);
+		add_mmap(restore, map,
+			 is_filled_writable(map) ? PROT_READ | PROT_WRITE : protection(map),
+			 MAP_ANONYMOUS, ~0ull);
 		return 0;
 	case IMAGE_MAP_SHARED_ANON:
 		return add_shared_map(restore, map, refusal);
@@ -385,22 +441,6 @@ int restore_layout(struct restore *restore, struct refusal *refusal)
 	return r ? r : restore_run(restore, refusal);
 }
 
-/* The kernel's number of the ring is that which it has here. */
-static int receive_ring(struct restore *restore, const struct image_map *map,
-			const struct image_pages *pages, uint64_t bytes, struct refusal *refusal)
-{
-	uint64_t skip = pages->address == map->start ? AIO_OWN_BYTES : 0;
-	const uint8_t *from = (const uint8_t *)(pages + 1) + skip;
-	int r = trace_write(restore->pid, pages->address + skip, from, bytes - skip);
-
-	return r ? refusal_set(
-			   refusal, EDVSPROCSTS,
-			   "the asynchronous I/O context (AIO) of the process cannot be written "
-			   "on the target: %s",
-			   strerror(-r))
-		 : 0;
-}
-
 int restore_pages(struct restore *restore, const struct image_pages *pages, struct refusal *refusal)
 {
 	uint64_t bytes = pages->count * (uint64_t)IMAGE_PAGE;
@@ -409,13 +449,13 @@ int restore_pages(struct restore *restore, const struct image_pages *pages, stru
 
 	assert(pages->count);
 	if (map && map->kind == IMAGE_MAP_AIO)
-		return receive_ring(restore, map, pages, bytes, refusal);
+		return aio_receive(restore->pid, map, pages, refusal);
 	if (!map || (map->kind != IMAGE_MAP_ANON &&
 		     (map->kind != IMAGE_MAP_FILE || map->flags & IMAGE_MAP_SHARED)))
 		return refusal_set(refusal, EDVSIO,
 				   "the image is damaged: pages outside the memory of the process");
 	/* It may never have been writable. */
-	if (map->flags & IMAGE_MAP_WRITE)
+	if (map->flags & (IMAGE_MAP_WRITE | IMAGE_MAP_HUGE))
 		return memory_receive(restore->pid, pages->address, pages + 1, pages->count,
 				      refusal);
 	ssize_t done = os_write_at(restore->mem, pages + 1, bytes, pages->address);
@@ -447,7 +487,7 @@ static void add_settling(struct restore *restore, const struct image_map *map)
 	if (map->kind == IMAGE_MAP_SPECIAL)
 		return;
 	calls_room(&restore->calls, CALLS_PER_MAP, sizeof(map->label));
-	if (map->kind == IMAGE_MAP_SHARED_ANON && protection(map) != (PROT_READ | PROT_WRITE))
+	if (is_filled_writable(map) && protection(map) != (PROT_READ | PROT_WRITE))
 		calls_add(&restore->calls, "protect its memory", CALL_OK, SYS_mprotect, map->start,
 			  length, protection(map));
 	if (map->label[0]) {

@@ -67,6 +67,20 @@ static void test_anonymous(void)
 	restore_end();
 }
 
+/* Their pages are written from outside, so that they can be written until the memory settles. */
+static void test_huge(void)
+{
+	restore_begin();
+	add_map(IMAGE_MAP_ANON, 0x40000000, 0x400000, IMAGE_MAP_READ | IMAGE_MAP_HUGE_2M, 0);
+	CHECK(restore_listed(layout()));
+	const struct call *call = restore_call(0, SYS_mmap);
+
+	CHECK_EQ(call->arg[2], PROT_READ | PROT_WRITE);
+	CHECK_EQ(call->arg[3],
+		 MAP_FIXED_NOREPLACE | MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | 21 << 26);
+	restore_end();
+}
+
 /* Before the contents come, which are laid out by it. */
 static void test_advice(void)
 {
@@ -433,6 +447,7 @@ static void test_nothing_to_settle(void)
 int main(void)
 {
 	TEST(test_anonymous);
+	TEST(test_huge);
 	TEST(test_advice);
 	TEST(test_shared);
 	TEST(test_files);

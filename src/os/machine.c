@@ -43,6 +43,25 @@ bool os_timer_ids_can_be_chosen(void)
 	return prctl(TIMER_RESTORE_IDS, TIMER_RESTORE_GET, 0, 0, 0) >= 0;
 }
 
+static uint64_t huge_pages(unsigned kb, const char *which)
+{
+	char path[96], text[32] = "";
+
+	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%ukB/%s", kb, which);
+	return os_file_read(path, text, sizeof(text)) > 0 ? strtoull(text, NULL, 10) : 0;
+}
+
+uint64_t os_huge_pages_free(unsigned kb)
+{
+	uint64_t there = huge_pages(kb, "free_hugepages");
+	uint64_t more = huge_pages(kb, "nr_overcommit_hugepages");
+	uint64_t made = huge_pages(kb, "surplus_hugepages");
+	uint64_t promised = huge_pages(kb, "resv_hugepages");
+
+	there += more > made ? more - made : 0;
+	return there > promised ? there - promised : 0;
+}
+
 uint64_t os_ticks_per_second(void)
 {
 	long ticks = sysconf(_SC_CLK_TCK);

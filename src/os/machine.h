@@ -16,6 +16,9 @@ void os_boot_id(uint8_t id[16]);
 /* Whether a program can choose the numbers of its POSIX timers (Linux 6.15). */
 bool os_timer_ids_can_be_chosen(void);
 
+/* Huge pages of this size that a program can still have: free ones, and those that the kernel may make. */
+uint64_t os_huge_pages_free(unsigned kb);
+
 /* Ticks of CPU time in a second, as /proc counts it. */
 uint64_t os_ticks_per_second(void);
 

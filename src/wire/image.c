@@ -210,6 +210,24 @@ bool image_file_bytes_ok(const struct image_file_bytes *bytes, uint32_t length)
 	return bytes->file && bytes->length && length == sizeof(*bytes) + bytes->length;
 }
 
+uint64_t image_page_bytes(uint32_t map_flags)
+{
+	if (map_flags & IMAGE_MAP_HUGE_1G)
+		return 1u << 30;
+	return map_flags & IMAGE_MAP_HUGE_2M ? 1u << 21 : IMAGE_PAGE;
+}
+
+/* Of one size, and whole. */
+static bool are_huge_pages(const struct image_map *map)
+{
+	uint64_t bytes = image_page_bytes(map->flags);
+
+	if (map->kind != IMAGE_MAP_ANON && map->kind != IMAGE_MAP_SHARED_ANON)
+		return false;
+	return (map->flags & IMAGE_MAP_HUGE) != IMAGE_MAP_HUGE && map->start % bytes == 0 &&
+	       map->end % bytes == 0 && map->offset % bytes == 0;
+}
+
 /* Of events of 32 bytes behind a head of as many: the head and the tail are numbers of events. */
 static bool is_ring(const struct image_map *map)
 {
@@ -230,6 +248,8 @@ bool image_map_ok(const struct image_map *map)
 	/* A mapping may go on beyond the end of its object. */
 	if (map->kind == IMAGE_MAP_SHARED_ANON &&
 	    (map->object == 0 || map->offset > IMAGE_ADDRESS_END))
+		return false;
+	if (map->flags & IMAGE_MAP_HUGE && !are_huge_pages(map))
 		return false;
 	if (map->kind == IMAGE_MAP_AIO && !is_ring(map))
 		return false;

@@ -134,6 +134,7 @@ struct image_task {
 	uint32_t special_count;
 	struct image_special special[IMAGE_SPECIALS];
 	char comm[16];
+	uint32_t huge_2m, huge_1g; /* huge pages of all that moves */
 };
 
 enum image_needs {
@@ -371,8 +372,12 @@ enum image_map_flag {
 	IMAGE_MAP_DROPPABLE = 0x10000,
 	IMAGE_MAP_MAYWRITE = 0x20000, /* a shared mapping of a file opened for writing */
 	IMAGE_MAP_SEALED = 0x40000,   /* mseal() */
-	IMAGE_MAP_FLAGS_ALL = 0x7ffff,
+	IMAGE_MAP_HUGE_2M = 0x80000,  /* of huge pages (hugetlb) of this size */
+	IMAGE_MAP_HUGE_1G = 0x100000,
+	IMAGE_MAP_FLAGS_ALL = 0x1fffff,
 };
+
+#define IMAGE_MAP_HUGE (IMAGE_MAP_HUGE_2M | IMAGE_MAP_HUGE_1G)
 
 struct image_map {
 	uint64_t start, end;
@@ -435,7 +440,7 @@ struct image_end {
 
 _Static_assert(sizeof(struct image_record) == 16, "layout");
 _Static_assert(sizeof(struct image_machine) == 280, "layout");
-_Static_assert(sizeof(struct image_task) == 296, "layout");
+_Static_assert(sizeof(struct image_task) == 304, "layout");
 _Static_assert(sizeof(struct image_objects) == 24, "layout");
 _Static_assert(sizeof(struct image_member) == 32, "layout");
 _Static_assert(sizeof(struct image_memory) == 16, "layout");
@@ -474,6 +479,9 @@ bool image_string_ok(const struct image_string_head *head, uint32_t length);
 
 /* Whether the memory file has these contents. */
 bool image_file_has(const struct image_file *file, const struct image_memory *memory);
+
+/* Bytes of a page of a mapping with these flags. */
+uint64_t image_page_bytes(uint32_t map_flags);
 
 /* Whether [start, end) is a page-aligned, non-empty range a program can have. */
 bool image_range_ok(uint64_t start, uint64_t end);

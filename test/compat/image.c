@@ -45,7 +45,9 @@ static const struct image_task task = {
 	.special_count = 2,
 	.special = { { .name = "vdso", .start = 0x7000, .length = 0x1000 },
 		     { .name = "vvar", .start = 0x8000, .length = 0x2000 } },
-	.comm = "comm"
+	.comm = "comm",
+	.huge_2m = 6,
+	.huge_1g = 7
 };
 static const struct image_memory memory = { .id = 2, .bytes = 0x4000 };
 static const struct image_process process = {

@@ -10,14 +10,6 @@
 
 /* The kinds of `refused` that are a mapping. */
 
-static void huge(void)
-{
-	void *at = mmap(NULL, 2 << 20, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE, -1, 0);
-
-	NEED(at != MAP_FAILED);
-}
-
 static void sysv_locked(void)
 {
 	int id = shmget(IPC_PRIVATE, 4096, 0600);
@@ -67,11 +59,7 @@ static void watched(void)
 }
 
 static const struct kind mapped_kinds[] = {
-	{ "userfaultfd_range", "userfaultfd", watched },
-	{ "hugetlb", "huge pages", huge },
-	{ "sysv_locked", "SHM_LOCK", sysv_locked },
-	{ "protection_key", "protection key", key },
-	{ "memory_policy", "NUMA", memory_policy },
-	{ "address_space", "RLIMIT_AS", address_space },
-	{ NULL, NULL, NULL },
+	{ "userfaultfd_range", "userfaultfd", watched }, { "sysv_locked", "SHM_LOCK", sysv_locked },
+	{ "protection_key", "protection key", key },	 { "memory_policy", "NUMA", memory_policy },
+	{ "address_space", "RLIMIT_AS", address_space }, { NULL, NULL, NULL },
 };
