@@ -134,18 +134,12 @@ static uint64_t attachments(const struct inventories *all, uint64_t memory)
 static int decide_memory(struct reading *reading, struct listed *listed)
 {
 	uint64_t ours = attachments(reading->all, sysv_memory_of(listed->image.id));
-	char name[SYSV_NAME_BYTES];
 	int r = 1;
 
 	if (ours != listed->attached)
 		return ours ? refuse_common(reading, listed) : 0;
 	if (!ours)
 		r = decide(reading, listed);
-	if (r == 1 && listed->mode & MODE_LOCKED)
-		return refusal_set(reading->refusal, EDVSPROCSTS,
-				   "the process has %s, which is locked (SHM_LOCK): that is not "
-				   "carried",
-				   sysv_name(&listed->image, name));
 	return r;
 }
 
@@ -162,7 +156,8 @@ static int take_memory(struct reading *reading, struct listed *listed)
 	if (r != 1)
 		return r;
 	image->memory = sysv_memory_of(image->id);
-	image->flags = listed->mode & MODE_REMOVED ? IMAGE_SYSV_REMOVED : 0;
+	image->flags = (listed->mode & MODE_REMOVED ? IMAGE_SYSV_REMOVED : 0) |
+		       (listed->mode & MODE_LOCKED ? IMAGE_SYSV_LOCKED : 0);
 	const struct image_memory memory = { image->memory, memories_whole_pages(image->bytes) };
 
 	if (memories_note(&reading->all->tables->memories, &memory) < 0 ||

@@ -111,6 +111,16 @@ int sysv_make(struct sysv *sysv, int dir, struct refusal *refusal)
 	return r;
 }
 
+static int refuse_lock(const struct sysv_object *object, int r, struct refusal *refusal)
+{
+	char name[SYSV_NAME_BYTES];
+
+	assert(r < 0);
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "%s of the process cannot be locked on the target (SHM_LOCK): %s",
+			   sysv_name(&object->image, name), strerror(-r));
+}
+
 int sysv_settle(struct sysv *sysv, struct refusal *refusal)
 {
 	int back = sysv->count ? os_ipc_space_enter(sysv->space) : 0;
@@ -124,13 +134,19 @@ int sysv_settle(struct sysv *sysv, struct refusal *refusal)
 		struct sysv_object *object = &sysv->object[i];
 
 		assert(object->made);
+		if (object->image.flags & IMAGE_SYSV_LOCKED)
+			r = os_sysv_lock(object->image.id);
+		if (r < 0) {
+			refuse_lock(object, r, refusal);
+			break;
+		}
 		if (!(object->image.flags & IMAGE_SYSV_REMOVED))
 			continue;
 		r = os_sysv_remove(OS_SYSV_MEMORY, object->image.id);
 		object->made = false;
 	}
 	os_ipc_space_leave(back);
-	return r < 0 ? refuse_space(r, refusal) : 0;
+	return r < 0 && !refusal->error ? refuse_space(r, refusal) : refusal->error;
 }
 
 void sysv_decided(struct sysv *sysv)

@@ -151,6 +151,11 @@ int os_sysv_make(const struct os_sysv_object *object)
 	return r;
 }
 
+int os_sysv_lock(int32_t id)
+{
+	return shmctl(id, SHM_LOCK, NULL) ? -errno : 0;
+}
+
 int os_sysv_remove(enum os_sysv kind, int32_t id)
 {
 	int r = -1;

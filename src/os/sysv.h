@@ -33,6 +33,7 @@ int os_sysv_there(enum os_sysv kind);
 /* With exactly this number: -EEXIST if that or the key is taken. */
 int os_sysv_make(const struct os_sysv_object *object);
 int os_sysv_remove(enum os_sysv kind, int32_t id);
+int os_sysv_lock(int32_t id); /* memory (SHM_LOCK) */
 
 /* How much may be in the queue. */
 int os_sysv_queue_bytes(int32_t id, uint64_t *bytes);

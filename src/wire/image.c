@@ -153,7 +153,7 @@ bool image_sysv_ok(const struct image_sysv *sysv)
 		return false;
 	if (sysv->kind == 0)
 		return sysv->bytes && sysv->bytes <= IMAGE_ADDRESS_END && sysv->memory;
-	return !sysv->memory && !(sysv->flags & IMAGE_SYSV_REMOVED) &&
+	return !sysv->memory && !(sysv->flags & (IMAGE_SYSV_REMOVED | IMAGE_SYSV_LOCKED)) &&
 	       (sysv->kind == 1 ? sysv->count && sysv->count <= IMAGE_SEMAPHORES_MAX
 				: !(sysv->flags & IMAGE_SYSV_USED));
 }

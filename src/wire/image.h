@@ -312,7 +312,8 @@ struct image_memory {
 enum image_sysv_flag {
 	IMAGE_SYSV_REMOVED = 1, /* memory that is gone when nobody has it attached (SHM_DEST) */
 	IMAGE_SYSV_USED = 2,	/* semaphores that an operation was done on */
-	IMAGE_SYSV_FLAGS_ALL = 3,
+	IMAGE_SYSV_LOCKED = 4,	/* memory that stays in memory (SHM_LOCK) */
+	IMAGE_SYSV_FLAGS_ALL = 7,
 };
 
 /*

@@ -10,14 +10,6 @@
 
 /* The kinds of `refused` that are a mapping. */
 
-static void sysv_locked(void)
-{
-	int id = shmget(IPC_PRIVATE, 4096, 0600);
-
-	NEED(shmat(id, NULL, 0) != (void *)-1 && shmctl(id, SHM_LOCK, NULL) == 0);
-	shmctl(id, IPC_RMID, NULL);
-}
-
 static void key(void)
 {
 	long number = syscall(SYS_pkey_alloc, 0, 0);
@@ -59,7 +51,9 @@ static void watched(void)
 }
 
 static const struct kind mapped_kinds[] = {
-	{ "userfaultfd_range", "userfaultfd", watched }, { "sysv_locked", "SHM_LOCK", sysv_locked },
-	{ "protection_key", "protection key", key },	 { "memory_policy", "NUMA", memory_policy },
-	{ "address_space", "RLIMIT_AS", address_space }, { NULL, NULL, NULL },
+	{ "userfaultfd_range", "userfaultfd", watched },
+	{ "protection_key", "protection key", key },
+	{ "memory_policy", "NUMA", memory_policy },
+	{ "address_space", "RLIMIT_AS", address_space },
+	{ NULL, NULL, NULL },
 };

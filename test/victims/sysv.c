@@ -26,6 +26,7 @@ struct text {
 static int common_id, removed_id, loose_id, sets_id, queue_id, empty_id;
 static char *common, *reader, *removed;
 static pid_t child;
+static bool is_locked; /* loose_id: the victim may do that */
 
 /* It adds one to what it finds, each time the first semaphore lets it. */
 static void answer(void)
@@ -66,6 +67,7 @@ static void build(void)
 	reader = shmat(common_id, NULL, SHM_RDONLY);
 	removed = shmat(removed_id, NULL, 0);
 	VICTIM_CHECK(shmctl(removed_id, IPC_RMID, NULL) == 0);
+	is_locked = shmctl(loose_id, SHM_LOCK, NULL) == 0;
 	char *loose = shmat(loose_id, NULL, 0);
 
 	loose[PAGE] = 'L';
@@ -106,6 +108,8 @@ static void check_memory(int round)
 	VICTIM_CHECK(memory.shm_segsz == 3 * PAGE + 100 && memory.shm_nattch == 4);
 	VICTIM_CHECK(memory.shm_perm.uid == OWNER && memory.shm_perm.cuid == geteuid());
 	VICTIM_CHECK((memory.shm_perm.mode & 0777) == 0640);
+	VICTIM_CHECK(shmctl(loose_id, IPC_STAT, &memory) == 0 &&
+		     !(memory.shm_perm.mode & 02000 /* SHM_LOCKED */) == !is_locked);
 	VICTIM_CHECK(shmctl(removed_id, IPC_STAT, &memory) == 0);
 	VICTIM_CHECK(memory.shm_perm.mode & SHM_DEST && memory.shm_nattch == 2);
 	char *loose = shmat(loose_id, NULL, 0);
