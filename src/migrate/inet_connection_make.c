@@ -133,6 +133,7 @@ static int get_end(int fd, const struct description *description,
 	const uint32_t room[] = { rest->stream.window[0], rest->stream.window[1],
 				  rest->stream.window[2], UINT16_MAX, rest->stream.received };
 
+	assert(rest->stream.ends & OS_INET_GOT_END);
 	made.received = rest->stream.received;
 	int r = os_inet_repair_window(fd, room);
 

@@ -116,6 +116,7 @@ static void add_flags(struct description *description, uint32_t flags)
 {
 	struct connection_body body = inet_connection_body(&description->image);
 
+	assert(!(flags & ~(uint32_t)CONNECTION_FLAGS));
 	body.flags |= (uint16_t)flags;
 	memcpy(description->image.body, &body, sizeof(body));
 }

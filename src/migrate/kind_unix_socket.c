@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A Unix socket that is not connected: bound or not, listening or not. Nothing waits in it. The file of a path is made
+ * A Unix socket that is not connected, or one of datagrams that is connected to another one: bound or not, listening
+ * or not. The file of a path is made
  * in a stage beside its place (os/stage.h), and comes there when the move is decided: on one machine the source's is
  * there until then. The contents are the name, and the folder that the file is in.
  */
@@ -13,6 +14,8 @@
 
 #include "dvk/errors.h"
 #include "migrate/restore_unix.h"
+#include "migrate/unix_datagrams.h"
+#include "migrate/unix_place.h"
 #include "os/inode.h"
 #include "os/open.h"
 #include "os/pid.h"
@@ -23,39 +26,6 @@
 #include "os/unix_socket.h"
 
 #define SIZE_MAX_BYTES (64u << 20)
-#define NO_FILE_FOLDER "/tmp" /* there a name begins that no file has any more */
-
-enum socket_flag {
-	SOCKET_LISTENS = 1,
-	SOCKET_FILE = 2, /* its name still leads to it */
-	SOCKET_READS_END = 4,
-	SOCKET_WRITES_END = 8,
-	SOCKET_FLAGS = 15,
-	SOCKET_OPTIONS_SHIFT = 16,
-};
-
-struct socket_body {
-	uint32_t type;	/* enum os_unix_type */
-	uint32_t flags; /* the low half: enum socket_flag; the high one: options */
-	uint16_t name_bytes;
-	uint16_t file_rights;
-	uint32_t inode; /* source: the low half of the file's */
-	uint32_t send_bytes, receive_bytes;
-	uint32_t uid, gid; /* of the task that listens */
-	uint32_t backlog;
-	uint32_t file_uid, file_gid;
-	int32_t maker; /* number of the process that listens in the pid namespace */
-};
-
-_Static_assert(sizeof(struct socket_body) <= IMAGE_BODY_BYTES, "the body");
-
-static struct socket_body body_of(const struct image_description *image)
-{
-	struct socket_body body;
-
-	memcpy(&body, image->body, sizeof(body));
-	return body;
-}
 
 /* ---- source ---- */
 
@@ -84,7 +54,7 @@ static bool path_of(const struct files *files, int dir, const struct os_unix_soc
 
 /* Whether the name still leads to the socket, and then the owner and rights of the file. */
 static bool find_file(const struct kind_seen *seen, const struct os_unix_socket *socket,
-		      struct socket_body *body)
+		      struct unix_socket_body *body)
 {
 	char path[IMAGE_PATH_MAX];
 	struct os_status status;
@@ -169,11 +139,12 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the Unix socket of descriptor %d cannot be looked at: %s",
 				   seen->number, strerror(-r));
-	struct socket_body body = {
+	struct unix_socket_body body = {
 		.type = socket.type,
 		.flags = (socket.listens ? SOCKET_LISTENS : 0u) |
 			 (socket.reads_end ? SOCKET_READS_END : 0u) |
 			 (socket.writes_end ? SOCKET_WRITES_END : 0u) |
+			 (socket.is_connected ? SOCKET_CONNECTED : 0u) |
 			 socket.options << SOCKET_OPTIONS_SHIFT,
 		.name_bytes = (uint16_t)socket.name_bytes,
 		.inode = socket.inode,
@@ -190,6 +161,49 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 	memcpy(image->body, &body, sizeof(body));
 	r = check_socket(seen, &socket, refusal);
 	return r ? r : 1;
+}
+
+/* All of them that are connected datagram sockets learn their peer. */
+static int on_peer(void *ctx, uint32_t inode, uint32_t peer)
+{
+	struct descriptions *descriptions = ctx;
+	struct description *found = NULL;
+	const struct description *other = NULL;
+
+	for (uint32_t i = 0; i < descriptions->count && peer; i++) {
+		struct description *at = &descriptions->description[i];
+
+		if (at->kind != &kind_unix_socket ||
+		    unix_socket_body(&at->image).type != OS_UNIX_DATAGRAM)
+			continue;
+		found = (uint32_t)at->inode == inode ? at : found;
+		other = (uint32_t)at->inode == peer ? at : other;
+	}
+	if (!found || !other)
+		return 0;
+	struct unix_socket_body body = unix_socket_body(&found->image);
+
+	body.peer = other->image.id;
+	memcpy(found->image.body, &body, sizeof(body));
+	return 0;
+}
+
+static int meet(struct descriptions *descriptions, uint32_t kind, struct refusal *refusal)
+{
+	bool is_any = false;
+
+	for (uint32_t i = 0; i < descriptions->count && !is_any; i++) {
+		const struct image_description *image = &descriptions->description[i].image;
+
+		is_any = image->kind == kind && unix_socket_body(image).flags & SOCKET_CONNECTED;
+	}
+	int r = is_any ? os_unix_pair_each(on_peer, descriptions) : 0;
+
+	return r ? refusal_set(refusal, EDVSPROCSTS,
+			       "the kernel does not tell the peers of Unix sockets, so that they "
+			       "cannot move: %s",
+			       strerror(-r))
+		 : 0;
 }
 
 /* Datagram sockets that are connected to one that moves, and stay. */
@@ -213,10 +227,16 @@ static int on_socket(void *ctx, uint32_t inode, uint32_t peer)
 static int check(pid_t pid, const struct descriptions *descriptions,
 		 struct description *description, struct refusal *refusal)
 {
-	const struct socket_body body = body_of(&description->image);
+	const struct unix_socket_body body = unix_socket_body(&description->image);
 	struct asked asked = { descriptions, description->inode };
 
 	(void)pid;
+	if (body.flags & SOCKET_CONNECTED && !body.peer)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process has a Unix socket open (descriptor %d) that is "
+				   "connected by name to one of another process, or to one that is "
+				   "closed, which cannot move to another node",
+				   description->number);
 	if (body.type != OS_UNIX_DATAGRAM || !body.name_bytes)
 		return 0;
 	int r = os_unix_pair_each(on_socket, &asked);
@@ -250,24 +270,26 @@ static int append_folder(const struct files *files, int dir, const struct os_uni
 
 static int describe(const struct kind_frozen *frozen, int fd, struct description *description)
 {
-	const struct socket_body body = body_of(&description->image);
+	const struct unix_socket_body body = unix_socket_body(&description->image);
 	struct os_unix_socket socket;
 	int r = os_unix_socket_look(fd, &socket);
 
 	if (r != 1 || socket.name_bytes != body.name_bytes)
 		return r < 0 ? r : -EAGAIN;
-	if (!os_unix_socket_is_empty(fd))
-		return -ENOTEMPTY;
-	if (!body.name_bytes)
-		return 0;
-	r = contents_append(&description->contents, socket.name, socket.name_bytes);
-	if (r || !(body.flags & SOCKET_FILE))
-		return r;
-	int dir = procdir_open(frozen->pid);
+	bool is_empty = os_unix_socket_is_empty(fd);
 
-	r = dir < 0 ? dir : append_folder(frozen->files, dir, &socket, &description->contents);
-	os_close(dir);
-	return r;
+	if (!is_empty && body.type != OS_UNIX_DATAGRAM)
+		return -ENOTEMPTY;
+	r = body.name_bytes
+		    ? contents_append(&description->contents, socket.name, socket.name_bytes)
+		    : 0;
+	if (r == 0 && body.flags & SOCKET_FILE) {
+		int dir = procdir_open(frozen->pid);
+
+		r = dir < 0 ? dir : append_folder(frozen->files, dir, &socket, &description->contents);
+		os_close(dir);
+	}
+	return r || is_empty ? r : unix_datagrams_take(fd, &description->contents);
 }
 
 static int complete(const struct kind_frozen *frozen, struct description *description,
@@ -279,15 +301,16 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 	int r = fd < 0 ? fd : describe(frozen, fd, description);
 
 	os_close(fd);
-	if (r == -ENOTEMPTY && body_of(&description->image).flags & SOCKET_LISTENS)
+	if (r == -ENOTEMPTY && unix_socket_body(&description->image).flags & SOCKET_LISTENS)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "a connection waits in the Unix socket of descriptor %d, which "
 				   "is not carried; let it be accepted first",
 				   description->number);
-	if (r == -ENOTEMPTY)
+	if (r == -EBADMSG)
 		return refusal_set(refusal, EDVSPROCSTS,
-				   "the Unix socket of descriptor %d has messages in it, which are "
-				   "not carried; let them be received first",
+				   "the Unix socket of descriptor %d has messages with descriptors "
+				   "or credentials (SO_PASSCRED) in it, which are not carried; let "
+				   "them be received first",
 				   description->number);
 	return r ? refusal_set(refusal, EDVSPROCSTS,
 			       "the Unix socket of descriptor %d cannot be looked at: %s",
@@ -300,7 +323,7 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 static bool read_body(const struct image_description *image, const struct files *files,
 		      const struct descriptions *before, bool complete)
 {
-	const struct socket_body body = body_of(image);
+	const struct unix_socket_body body = unix_socket_body(image);
 	bool is_type = body.type == OS_UNIX_STREAM || body.type == OS_UNIX_DATAGRAM ||
 		       body.type == OS_UNIX_SEQPACKET;
 
@@ -310,51 +333,27 @@ static bool read_body(const struct image_description *image, const struct files 
 	       body.name_bytes <= OS_UNIX_NAME_BYTES && body.send_bytes <= SIZE_MAX_BYTES &&
 	       body.receive_bytes <= SIZE_MAX_BYTES &&
 	       !(body.file_rights & ~(uint32_t)OS_MODE_RIGHTS) &&
-	       (body.name_bytes || !(body.flags & (SOCKET_FILE | SOCKET_LISTENS)));
-}
-
-/* The name, and where its file is. */
-struct place {
-	uint8_t name[OS_UNIX_NAME_BYTES];
-	char path[OS_UNIX_NAME_BYTES + 1];
-	char folder[IMAGE_PATH_MAX];
-	char stage[48];
-};
-
-static bool read_place(const struct description *description, struct place *place)
-{
-	const struct socket_body body = body_of(&description->image);
-	const uint8_t *piece;
-	uint32_t at = 0, length;
-
-	*place = (struct place){ .folder = NO_FILE_FOLDER };
-	if (!body.name_bytes)
-		return !contents_next(&description->contents, &at, &length);
-	piece = contents_next(&description->contents, &at, &length);
-	if (!piece || length != body.name_bytes)
-		return false;
-	memcpy(place->name, piece, length);
-	memcpy(place->path, piece, length);
-	bool good = place->name[0] ? strlen(place->path) == length && os_stage_takes(place->path)
-				   : !(body.flags & SOCKET_FILE);
-	if (good && body.flags & SOCKET_FILE) {
-		piece = contents_next(&description->contents, &at, &length);
-		if (!piece || length >= IMAGE_PATH_MAX || piece[0] != '/' ||
-		    memchr(piece, 0, length))
-			return false;
-		memcpy(place->folder, piece, length);
-		place->folder[length] = '\0';
-	}
-	return good && !contents_next(&description->contents, &at, &length);
+	       (body.name_bytes || !(body.flags & (SOCKET_FILE | SOCKET_LISTENS))) &&
+	       !(body.flags & SOCKET_CONNECTED && body.type != OS_UNIX_DATAGRAM) &&
+	       !(body.type == OS_UNIX_DATAGRAM && body.peer && !(body.flags & SOCKET_CONNECTED));
 }
 
 static bool whole(const struct description *description, const struct descriptions *all,
 		  const struct descriptors *descriptors)
 {
-	struct place place;
+	struct unix_place place;
 
-	(void)all, (void)descriptors;
-	return read_place(description, &place);
+	const struct unix_socket_body body = unix_socket_body(&description->image);
+	bool has_peer = body.type == OS_UNIX_DATAGRAM && body.peer;
+	const struct description *peer = has_peer ? descriptions_find(all, body.peer) : NULL;
+	uint32_t queue;
+
+	(void)descriptors;
+	return unix_place_read(description, &place, &queue) &&
+	       unix_datagrams_are_whole(&description->contents, queue) &&
+	       (!has_peer || (peer && peer->kind == description->kind &&
+			      unix_socket_body(&peer->image).type == OS_UNIX_DATAGRAM &&
+			      unix_socket_body(&peer->image).name_bytes));
 }
 
 static int refuse_making(int r, struct refusal *refusal)
@@ -363,21 +362,9 @@ static int refuse_making(int r, struct refusal *refusal)
 			   "the target cannot make a Unix socket of the process: %s", strerror(-r));
 }
 
-static int open_folder(struct restore *restore, const struct description *description,
-		       struct place *place)
-{
-	bool good = read_place(description, place);
-
-	assert(good && place->path[0]); /* whole() saw to it */
-	(void)good;
-	snprintf(place->stage, sizeof(place->stage), ".dvs-%d-%u", (int)restore->pid,
-		 description->image.id);
-	return os_open_below(restore->root, place->folder, OS_OPEN_READ | OS_OPEN_FOLDER);
-}
-
 /* Another socket may have the name: the source's, which ends, or one that nobody uses any more, is replaced. */
-static int check_place(struct restore *restore, int folder, const struct place *place,
-		       const struct socket_body *body, struct refusal *refusal)
+static int check_place(struct restore *restore, int folder, const struct unix_place *place,
+		       const struct unix_socket_body *body, struct refusal *refusal)
 {
 	const char *slash = strrchr(place->path, '/');
 	struct os_status status;
@@ -397,7 +384,7 @@ static int check_place(struct restore *restore, int folder, const struct place *
 }
 
 /* With the rights of the process, because the folder may be anybody's. */
-static int make_stage(struct restore *restore, int folder, const struct place *place)
+static int make_stage(struct restore *restore, int folder, const struct unix_place *place)
 {
 	const struct image_opener *opener = &restore->picture.process.opener;
 	const struct os_rights_wanted wanted = { opener->uid, opener->gid, opener->effective,
@@ -416,9 +403,9 @@ static int make_stage(struct restore *restore, int folder, const struct place *p
 static int bind_path(struct restore *restore, struct description *description, int fd,
 		     struct refusal *refusal)
 {
-	const struct socket_body body = body_of(&description->image);
-	struct place place;
-	int folder = open_folder(restore, description, &place);
+	const struct unix_socket_body body = unix_socket_body(&description->image);
+	struct unix_place place;
+	int folder = unix_place_open(restore, restore->pid, description, &place);
 
 	if (folder < 0)
 		return refusal_set(refusal, EDVSNOENT,
@@ -448,12 +435,12 @@ static int bind_path(struct restore *restore, struct description *description, i
 static int bind_name(struct restore *restore, struct description *description, int fd,
 		     struct refusal *refusal)
 {
-	const struct socket_body body = body_of(&description->image);
-	struct place place;
+	const struct unix_socket_body body = unix_socket_body(&description->image);
+	struct unix_place place;
 
 	if (!body.name_bytes)
 		return 0;
-	read_place(description, &place);
+	unix_place_read(description, &place, NULL);
 	if (place.name[0])
 		return bind_path(restore, description, fd, refusal);
 	int r = os_unix_socket_bind(fd, -1, place.name, body.name_bytes);
@@ -468,7 +455,7 @@ static int bind_name(struct restore *restore, struct description *description, i
 /* All but the name. The buffers first: an end that is shut still has them. */
 static int settle(const struct description *description, int fd)
 {
-	const struct socket_body body = body_of(&description->image);
+	const struct unix_socket_body body = unix_socket_body(&description->image);
 
 	assert(fd >= 0);
 	int r = os_unix_pair_set_sizes(fd, body.send_bytes, body.receive_bytes);
@@ -485,7 +472,7 @@ static int settle(const struct description *description, int fd)
 static int make(struct restore *shell, struct restore *restore, struct description *description,
 		int *fd, struct refusal *refusal)
 {
-	const struct socket_body body = body_of(&description->image);
+	const struct unix_socket_body body = unix_socket_body(&description->image);
 	const struct restore_unix_maker maker = { body.uid, body.gid, body.maker };
 	int number;
 	int r = restore_unix_socket(shell, (enum os_unix_type)body.type, &number, refusal);
@@ -504,7 +491,7 @@ static int make(struct restore *shell, struct restore *restore, struct descripti
 static int open_here(struct restore *restore, struct description *description,
 		     struct refusal *refusal)
 {
-	const struct socket_body body = body_of(&description->image);
+	const struct unix_socket_body body = unix_socket_body(&description->image);
 	struct restore *shell = restore;
 	int fd = -1;
 	int r = body.flags & SOCKET_LISTENS
@@ -523,15 +510,29 @@ static int open_here(struct restore *restore, struct description *description,
 	return r;
 }
 
+/* When all have their names. */
+static int join(struct restore *restore, struct description *description, struct refusal *refusal)
+{
+	int r = unix_datagrams_settle(restore, &restore->picture.tables->descriptions, description);
+
+	return r ? refusal_set(refusal, EDVSPROCSTS,
+			       "the target cannot connect a Unix socket of the process to another "
+			       "one, or give it its messages: %s",
+			       strerror(-r))
+		 : 0;
+}
+
 static void decided(struct restore *restore, struct description *description, bool arrives)
 {
-	struct place place;
-	int folder = description->given[0] ? open_folder(restore, description, &place) : -1;
+	struct unix_place place;
+	int folder = description->given[0]
+			     ? unix_place_open(restore, restore->pid, description, &place)
+			     : -1;
 
 	if (folder < 0)
 		return;
 	assert(place.stage[0] && place.path[0]);
-	if (arrives && body_of(&description->image).flags & SOCKET_FILE)
+	if (arrives && unix_socket_body(&description->image).flags & SOCKET_FILE)
 		os_stage_place(folder, place.stage, place.path);
 	os_stage_remove(folder, place.stage, place.path);
 	os_close(folder);
@@ -543,11 +544,13 @@ const struct kind kind_unix_socket = {
 	.common = "is also open in",
 	.remedy = "",
 	.find = find,
+	.meet = meet,
 	.check = check,
 	.write = complete,
 	.read = read_body,
 	.whole = whole,
 	.open = open_here,
+	.join = join,
 	.decided = decided,
 	.shared = KIND_SHARE_DESCRIPTION,
 };

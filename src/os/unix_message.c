@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <stddef.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 union control {
@@ -41,11 +43,28 @@ static void take(struct os_unix_extra *extra, const struct cmsghdr *head)
 	}
 }
 
-ssize_t os_unix_peek(int fd, void *to, size_t bytes, struct os_unix_extra *extra)
+static void read_sender(const struct sockaddr_un *name, socklen_t bytes,
+			struct os_unix_sender *sender)
+{
+	const socklen_t before = offsetof(struct sockaddr_un, sun_path);
+	uint32_t length = bytes > before ? bytes - before : 0;
+
+	if (length > OS_UNIX_SENDER_BYTES)
+		length = OS_UNIX_SENDER_BYTES;
+	memcpy(sender->name, name->sun_path, length);
+	sender->name_bytes =
+		length && name->sun_path[0] ? (uint32_t)strnlen(name->sun_path, length) : length;
+}
+
+ssize_t os_unix_peek_sent(int fd, void *to, size_t bytes, struct os_unix_extra *extra,
+			  struct os_unix_sender *sender)
 {
 	union control control;
+	struct sockaddr_un name = { 0 };
 	struct iovec io = { to, bytes };
-	struct msghdr message = { .msg_iov = &io,
+	struct msghdr message = { .msg_name = &name,
+				  .msg_namelen = sizeof(name),
+				  .msg_iov = &io,
 				  .msg_iovlen = 1,
 				  .msg_control = &control,
 				  .msg_controllen = sizeof(control) };
@@ -55,6 +74,7 @@ ssize_t os_unix_peek(int fd, void *to, size_t bytes, struct os_unix_extra *extra
 	*extra = (struct os_unix_extra){ .fd_count = 0 };
 	if (got < 0)
 		return -errno;
+	read_sender(&name, message.msg_namelen, sender);
 	for (struct cmsghdr *head = CMSG_FIRSTHDR(&message); head;
 	     head = CMSG_NXTHDR(&message, head))
 		take(extra, head);
@@ -62,6 +82,13 @@ ssize_t os_unix_peek(int fd, void *to, size_t bytes, struct os_unix_extra *extra
 		return got;
 	os_unix_extra_close(extra);
 	return message.msg_flags & MSG_TRUNC ? -EMSGSIZE : -EMFILE;
+}
+
+ssize_t os_unix_peek(int fd, void *to, size_t bytes, struct os_unix_extra *extra)
+{
+	struct os_unix_sender unused;
+
+	return os_unix_peek_sent(fd, to, bytes, extra, &unused);
 }
 
 ssize_t os_unix_peek_before(int fd, void *to, size_t bytes)

@@ -9,7 +9,8 @@
 
 /* Messages that wait in a Unix socket, with their descriptors and credentials. Errors are negative errnos. */
 
-#define OS_UNIX_RIGHTS_MAX 253 /* descriptors in one message */
+#define OS_UNIX_RIGHTS_MAX   253 /* descriptors in one message */
+#define OS_UNIX_SENDER_BYTES 108
 
 struct os_unix_extra {
 	int fd[OS_UNIX_RIGHTS_MAX]; /* SCM_RIGHTS; close-on-exec */
@@ -29,6 +30,15 @@ void os_unix_extra_close(struct os_unix_extra *extra);
  * for its descriptors; -EAGAIN: it was the last.
  */
 ssize_t os_unix_peek(int fd, void *to, size_t bytes, struct os_unix_extra *extra);
+
+/* The name of the socket that sent a message: a path without the zero at its end, or an abstract one. 0 bytes: none. */
+struct os_unix_sender {
+	uint8_t name[OS_UNIX_SENDER_BYTES];
+	uint32_t name_bytes;
+};
+/* The same of datagrams, with the sender of each. */
+ssize_t os_unix_peek_sent(int fd, void *to, size_t bytes, struct os_unix_extra *extra,
+			  struct os_unix_sender *sender);
 
 /*
  * Of the next `bytes` bytes of a stream, which were sent in pieces, how many are in those before the last one; they are

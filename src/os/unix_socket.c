@@ -148,17 +148,32 @@ enum os_unix_type os_unix_connection_look(int fd, struct os_unix_connection *con
 	return connection->type = (enum os_unix_type)type;
 }
 
+/* Whether it is no end of a pair or of a connection. Datagram sockets without a name are a pair. */
+static bool is_single(int fd, bool *is_connected)
+{
+	struct sockaddr_un name;
+	const socklen_t unnamed = offsetof(struct sockaddr_un, sun_path);
+	socklen_t bytes = sizeof(name), own = sizeof(name);
+
+	if (getpeername(fd, (struct sockaddr *)&name, &bytes))
+		return errno == ENOTCONN;
+	*is_connected = true;
+	return option_of(fd, SO_TYPE) == SOCK_DGRAM &&
+	       getsockname(fd, (struct sockaddr *)&name, &own) == 0 &&
+	       (own > unnamed || bytes > unnamed);
+}
+
 int os_unix_socket_look(int fd, struct os_unix_socket *socket)
 {
-	struct sockaddr_un peer;
 	struct ucred rights;
-	socklen_t bytes = sizeof(peer), rights_bytes = sizeof(rights);
+	socklen_t rights_bytes = sizeof(rights);
 	struct pollfd seen = { .fd = fd };
+	bool is_connected = false;
 
-	if (option_of(fd, SO_DOMAIN) != AF_UNIX ||
-	    getpeername(fd, (struct sockaddr *)&peer, &bytes) == 0 || errno != ENOTCONN)
+	if (option_of(fd, SO_DOMAIN) != AF_UNIX || !is_single(fd, &is_connected))
 		return 0;
 	*socket = (struct os_unix_socket){ .type = (enum os_unix_type)option_of(fd, SO_TYPE),
+					   .is_connected = is_connected,
 					   .listens = option_of(fd, SO_ACCEPTCONN) == 1,
 					   .send_bytes = (uint32_t)option_of(fd, SO_SNDBUF),
 					   .receive_bytes = (uint32_t)option_of(fd, SO_RCVBUF),
@@ -243,6 +258,43 @@ int os_unix_socket_bind(int fd, int folder, const uint8_t *name, uint32_t bytes)
 		return -r;
 	pthread_join(thread, NULL);
 	return binding.result;
+}
+
+int os_unix_datagram_new(void)
+{
+	const int room = 32 << 20;
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
+	return fd < 0 ? -errno : fd;
+}
+
+static socklen_t name_of(struct sockaddr_un *to, const uint8_t *name, uint32_t bytes)
+{
+	*to = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	assert(bytes && bytes <= OS_UNIX_NAME_BYTES);
+	memcpy(to->sun_path, name, bytes);
+	return (socklen_t)offsetof(struct sockaddr_un, sun_path) + bytes;
+}
+
+int os_unix_datagram_send(int fd, const uint8_t *name, uint32_t bytes, const uint8_t *message,
+			  size_t length)
+{
+	struct sockaddr_un to;
+	socklen_t to_bytes = name_of(&to, name, bytes);
+	ssize_t sent = sendto(fd, message, length, MSG_DONTWAIT | MSG_NOSIGNAL,
+			      (const struct sockaddr *)&to, to_bytes);
+
+	return sent < 0 ? -errno : 0;
+}
+
+int os_unix_datagram_connect(int fd, const uint8_t *name, uint32_t bytes)
+{
+	struct sockaddr_un to;
+	socklen_t to_bytes = name_of(&to, name, bytes);
+
+	return connect(fd, (const struct sockaddr *)&to, to_bytes) ? -errno : 0;
 }
 
 /* A datagram socket that connects disturbs nobody: a stream refuses it, and no socket does so otherwise. */

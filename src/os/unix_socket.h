@@ -8,7 +8,7 @@
 
 #include "os/unix_pair.h"
 
-/* Unix sockets that are not connected: bound or not, listening or not. Errors are negative errnos. */
+/* Unix sockets that are not connected, bound or not, listening or not; and those of datagrams. Errors are errnos. */
 
 #define OS_UNIX_NAME_BYTES 108
 
@@ -19,6 +19,7 @@ struct os_unix_socket {
 	uint32_t name_bytes; /* 0: it has none */
 	uint32_t inode;	     /* the low half of its file's; 0: no path */
 	bool listens;
+	bool is_connected; /* of datagrams, to one that has a name or has one itself */
 	uint32_t backlog;
 	pid_t pid; /* the task that listens, and its rights when it began; 0 */
 	uint32_t uid, gid;
@@ -29,7 +30,7 @@ struct os_unix_socket {
 	int option;	  /* one that is not as in a fresh one, or 0 */
 };
 
-/* 1; 0: it is connected, or no Unix socket. */
+/* 1; 0: it is an end of a pair or of a connection, or no Unix socket. */
 int os_unix_socket_look(int fd, struct os_unix_socket *socket);
 
 /*
@@ -54,6 +55,13 @@ bool os_unix_socket_is_empty(int fd);
  * Gives it a name. A path begins at the folder, of which OS_OPEN_PATH is enough; an abstract name needs none. 0.
  */
 int os_unix_socket_bind(int fd, int folder, const uint8_t *name, uint32_t bytes);
+
+/* A fresh socket of datagrams with room for long ones, close-on-exec, which is the caller's. */
+int os_unix_datagram_new(void);
+/* To a path or an abstract name. The whole message, without waiting. 0. */
+int os_unix_datagram_send(int fd, const uint8_t *name, uint32_t bytes, const uint8_t *message,
+			  size_t length);
+int os_unix_datagram_connect(int fd, const uint8_t *name, uint32_t bytes);
 
 /* Whether any socket has the file that is open with OS_OPEN_PATH as its name. */
 bool os_unix_socket_is_used(int file);
