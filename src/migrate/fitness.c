@@ -362,6 +362,7 @@ int fitness_check(struct inventory *inventory, struct refusal *refusal)
 		r = refuse(refusal, "the root directory of the container cannot be opened");
 	if (r == 0)
 		r = check_namespaces(inventory, init, refusal);
+	inventory->login_of_init = inventory_login(init);
 	if (r == 0)
 		r = check_same_as_init(inventory, init, refusal);
 	if (r == 0)

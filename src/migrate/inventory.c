@@ -549,6 +549,18 @@ int inventory_check_lack(const struct inventory *inventory, struct refusal *refu
 				  "not all of the process can be looked at: %s", strerror(-lack));
 }
 
+uint32_t inventory_login(int dir)
+{
+	struct procdir_text text = { 0 };
+	uint32_t login = INVENTORY_NO_LOGIN;
+
+	assert(dir >= 0);
+	if (procdir_read(dir, "loginuid", &text) == 0)
+		login = (uint32_t)strtoul(text.text, NULL, 10);
+	procdir_text_free(&text);
+	return login;
+}
+
 int inventory_read_maps(struct inventory *inventory, const struct migrate_host *host,
 			struct maps_skip *skip, struct refusal *refusal)
 {

@@ -20,6 +20,8 @@ struct inventory_thread {
 	bool ended;   /* its status said so */
 };
 
+#define INVENTORY_NO_LOGIN 0xffffffffu
+
 struct inventory {
 	pid_t pid;
 	/*
@@ -43,6 +45,7 @@ struct inventory {
 	char cwd[IMAGE_PATH_MAX];
 	uint8_t auxv[1024];
 	uint32_t auxv_bytes;
+	uint32_t login_of_init; /* login user id; INVENTORY_NO_LOGIN: it has none */
 	char comm[16];
 	uint64_t ignored;		/* signals with SIG_IGN, bit n-1 for signal n */
 	uint64_t needs;			/* enum image_needs */
@@ -126,6 +129,9 @@ int inventory_check_lack(const struct inventory *inventory, struct refusal *refu
 
 /* The number after field `index` (from 1, as in proc(5)) of a stat text. */
 uint64_t inventory_stat_field(const char *stat, unsigned index);
+
+/* The login user id that /proc/PID tells; INVENTORY_NO_LOGIN: it has none, or the kernel knows of none. */
+uint32_t inventory_login(int dir);
 
 /* The last number of a line like "NSpid:\t8532\t7". */
 int inventory_last_number(const char *value);

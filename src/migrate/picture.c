@@ -74,6 +74,12 @@ static int take_string(struct picture *picture, const struct reader *reader, con
 		memcpy(picture->auxv, bytes, head->length);
 		picture->auxv_bytes = head->length;
 		return 0;
+	case IMAGE_STRING_LOGIN:
+		if (head->length != sizeof(picture->login))
+			return -EBADMSG;
+		memcpy(&picture->login, bytes, sizeof(picture->login));
+		picture->has_login = true;
+		return 0;
 	}
 	return -EBADMSG;
 }

@@ -25,6 +25,8 @@ struct picture {
 	char cwd[IMAGE_PATH_MAX + 1];
 	uint8_t auxv[1024];
 	uint32_t auxv_bytes;
+	uint32_t login; /* user id */
+	bool has_login;
 	struct tables *tables; /* not owned: the objects of all that moves */
 	struct maps maps;
 	struct descriptors descriptors;

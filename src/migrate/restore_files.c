@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "dvk/errors.h"
+#include "migrate/inventory.h"
 #include "migrate/kind.h"
 #include "os/kernel.h"
 #include "os/limit.h"
@@ -19,6 +20,7 @@
 #include "os/socket.h"
 
 #define FD_LIMIT_ROOM 64
+#define LOGIN	      "/proc/self/loginuid"
 
 /* The lowest number that the process does not use. */
 static int first_gap(const struct descriptors *descriptors)
@@ -182,12 +184,35 @@ int restore_join(struct restore *restore, struct refusal *refusal)
 	return r == 0 && joined ? restore_run(restore, refusal) : r;
 }
 
+/* Only the process itself can set it, and once, unless it has the right to change it. */
+static void add_login(struct restore *restore)
+{
+	struct calls *calls = &restore->calls;
+	uint32_t login = restore->picture.login;
+	char text[16];
+
+	if (!restore->picture.has_login || inventory_login(restore->dir) == login)
+		return;
+	int length = snprintf(text, sizeof(text), "%u", login);
+
+	calls_room(calls, 3, sizeof(LOGIN) + sizeof(text));
+	struct remote_ptr name = calls_put(calls, LOGIN, sizeof(LOGIN));
+	struct remote_ptr number = calls_put(calls, text, sizeof(text));
+
+	calls_expect(calls, "open its login user id", 0, SYS_openat, (uint64_t)AT_FDCWD, name.at,
+		     O_WRONLY);
+	calls_expect(calls, "set its login user id", length, SYS_write, 0, number.at,
+		     (uint64_t)length);
+	calls_expect(calls, "close its login user id", 0, SYS_close, 0);
+}
+
 static int enter_directory(struct restore *restore, struct refusal *refusal)
 {
 	const struct image_process *process = &restore->picture.process;
 	struct calls *calls = &restore->calls;
 
 	calls_begin(calls, &restore->foothold, &restore->threads.tracee[0]);
+	add_login(restore);
 	int fd = restore_open_file(restore,
 				   files_find(&restore->picture.tables->files, process->cwd_file),
 				   O_PATH | O_DIRECTORY, refusal);

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "base/test.h"
+#include "migrate/inventory.h"
 #include "migrate/kind.h"
 #include "migrate/restore_test.h"
 #include "os/sleeper_test.h"
@@ -68,6 +69,26 @@ static void test_nothing_open(void)
 	CHECK_EQ(restore_call(6, SYS_close)->arg[0], RESTORE_SHELL_FD);
 	CHECK_EQ(restore_call(7, SYS_close)->arg[0], RESTORE_SHELL_FD + 1);
 	CHECK_EQ(restore->calls.count, 8);
+	restore_end();
+}
+
+/* A login user id that the shell has not yet is written by itself, while it has no descriptors of the process. */
+static void test_login(void)
+{
+	begin();
+	restore->picture.has_login = true;
+	restore->picture.login = 4711;
+	CHECK(restore_listed(files()));
+	CHECK_EQ(restore_call(0, SYS_openat)->expect, 0);
+	CHECK(restore_call(1, SYS_write)->arg[2] == 4 && restore_call(1, SYS_write)->expect == 4);
+	restore_call(2, SYS_close);
+	restore_call(3, SYS_recvmsg);
+	restore_end();
+	begin();
+	restore->picture.has_login = true;
+	restore->picture.login = inventory_login(restore->dir);
+	CHECK(restore_listed(files()));
+	CHECK_EQ(listed_count(&restore->calls, SYS_openat), 0);
 	restore_end();
 }
 
@@ -173,6 +194,7 @@ static void test_refused(void)
 int main(void)
 {
 	TEST(test_nothing_open);
+	TEST(test_login);
 	TEST(test_numbers);
 	TEST(test_gap);
 	TEST(test_limit);

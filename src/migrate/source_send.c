@@ -17,6 +17,16 @@
 
 #define PENDING_BATCH 16
 
+/* One that is its container's is that of the target's there. */
+static void send_login(const struct inventory *inventory, struct writer *writer)
+{
+	uint32_t login = inventory_login(inventory->dir);
+	const struct image_string_head head = { IMAGE_STRING_LOGIN, sizeof(login) };
+
+	if (login != INVENTORY_NO_LOGIN && login != inventory->login_of_init)
+		writer_put_two(writer, IMAGE_STRING, &head, sizeof(head), &login, sizeof(login));
+}
+
 static void send_head(struct source_process *process, struct writer *writer)
 {
 	struct inventory *inventory = &process->inventory;
@@ -33,6 +43,7 @@ static void send_head(struct source_process *process, struct writer *writer)
 	writer_put(writer, IMAGE_PROCESS, &inventory->process, sizeof(inventory->process));
 	writer_put_two(writer, IMAGE_STRING, &cwd, sizeof(cwd), inventory->cwd, cwd.length);
 	writer_put_two(writer, IMAGE_STRING, &auxv, sizeof(auxv), inventory->auxv, auxv.length);
+	send_login(inventory, writer);
 	for (uint32_t i = 0; i < inventory->maps.count; i++)
 		writer_put(writer, IMAGE_MAP, &inventory->maps.map[i], sizeof(struct image_map));
 	descriptors_send_numbers(&inventory->descriptors, writer);

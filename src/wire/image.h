@@ -244,7 +244,8 @@ struct image_process {
 
 enum image_string {
 	IMAGE_STRING_CWD = 1,
-	IMAGE_STRING_AUXV, /* bytes of the auxiliary vector */
+	IMAGE_STRING_AUXV,  /* bytes of the auxiliary vector */
+	IMAGE_STRING_LOGIN, /* a u32: its login user id, where that is not its container's */
 };
 
 /* Payload of STRING: this, then the bytes, without a terminating zero. */

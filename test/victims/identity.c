@@ -23,7 +23,7 @@ static void slurp(const char *name, char *text, size_t bytes)
 
 struct world {
 	char cmdline[512], environ[2048], comm[64], exe[512], cwd[512], auxv[1024], oom[32],
-		filter[32];
+		filter[32], login[32];
 	struct rlimit limits[16];
 	mode_t mask;
 	int nice, policy, dumpable, thp, reaper, death, slack, person;
@@ -39,6 +39,7 @@ static void look(struct world *world)
 	slurp("/proc/self/environ", world->environ, sizeof(world->environ));
 	slurp("/proc/self/comm", world->comm, sizeof(world->comm));
 	slurp("/proc/self/auxv", world->auxv, sizeof(world->auxv));
+	slurp("/proc/self/loginuid", world->login, sizeof(world->login));
 	slurp("/proc/self/oom_score_adj", world->oom, sizeof(world->oom));
 	slurp("/proc/self/coredump_filter", world->filter, sizeof(world->filter));
 	VICTIM_CHECK(readlink("/proc/self/exe", world->exe, sizeof(world->exe) - 1) > 0);
@@ -62,8 +63,21 @@ static void look(struct world *world)
 	world->ids[3] = getpgrp();
 }
 
+/* As a login does it; a kernel that does not know of it, or lets it be set only once, leaves it as it is. */
+static void log_in(void)
+{
+	int fd = open("/proc/self/loginuid", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, "4711", 4) != 4)
+		fprintf(stderr, "the login user id cannot be set here\n");
+	close(fd);
+}
+
 static void differ(void)
 {
+	log_in();
 	cpu_set_t one;
 
 	VICTIM_CHECK(chdir("/usr/bin") == 0);
@@ -111,6 +125,7 @@ int main(int argc, char **argv)
 		VICTIM_CHECK(strcmp(before.cwd, after.cwd) == 0);
 		VICTIM_CHECK(strcmp(before.oom, after.oom) == 0);
 		VICTIM_CHECK(strcmp(before.filter, after.filter) == 0);
+		VICTIM_CHECK(strcmp(before.login, after.login) == 0);
 		VICTIM_CHECK(memcmp(before.auxv, after.auxv, sizeof(after.auxv)) == 0);
 		VICTIM_CHECK(memcmp(before.limits, after.limits, sizeof(after.limits)) == 0);
 		VICTIM_CHECK(before.mask == after.mask && before.nice == after.nice);
