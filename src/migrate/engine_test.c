@@ -58,6 +58,7 @@ static const char *const carried[] = {
 	"settings",
 	"netlinks",
 	"huge",
+	"thread_timers",
 };
 
 static bool is_wanted(const char *victim)

@@ -9,14 +9,9 @@
 
 #include "dvk/errors.h"
 #include "migrate/ended.h"
+#include "migrate/thread_timers.h"
 #include "os/inode.h"
 #include "os/socket.h"
-
-/* A clockid_t of CPU time. */
-#define CPU_CLOCK_SHIFT	    3
-#define CPU_CLOCK_OF_THREAD 4
-#define CPU_CLOCK_KIND	    3
-#define CPU_CLOCK_NONE	    3 /* it is a descriptor's clock */
 
 #define STAT_EXIT_SIGNAL 38
 #define STAT_EXIT_CODE	 52
@@ -387,7 +382,7 @@ static int add_timer(struct inventory *inventory, const struct image_timer *time
 
 /*
  * A clock of CPU time is a negative number: the kind of time, a bit for a thread, and the number of the thread or
- * process, or 0 for the one that made the timer. Of several threads the kernel does not tell which one that was.
+ * process, or 0 for the one that made the timer (thread_timers.h).
  */
 static bool is_own_clock(const struct inventory *inventory, int32_t clock)
 {
@@ -402,7 +397,7 @@ static bool is_own_clock(const struct inventory *inventory, int32_t clock)
 	for (uint32_t i = 0; i < inventory->thread_count; i++)
 		if (number && inventory->thread[i].vtid == number)
 			return true;
-	return number == 0 && inventory->thread_count == 1;
+	return thread_timers_is_own(clock); /* which of several it is comes out when they stand */
 }
 
 /*

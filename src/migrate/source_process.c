@@ -12,6 +12,7 @@
 #include "migrate/migrate.h"
 #include "migrate/state.h"
 #include "migrate/sysv_undo.h"
+#include "migrate/thread_timers.h"
 #include "os/affinity.h"
 #include "os/kernel.h"
 
@@ -266,7 +267,12 @@ int source_process_ask(struct source_process *process, struct refusal *refusal)
 	int r = state_read_process(&process->calls, &process->inventory, process->actions, refusal);
 
 	if (r == 0)
-		r = aio_take(&process->calls, &process->inventory.maps, refusal);
+		r = thread_timers_find(&process->calls, &process->foothold, &process->threads,
+				       &process->inventory, refusal);
+	if (r)
+		return r;
+	calls_begin(&process->calls, &process->foothold, &process->threads.tracee[0]);
+	r = aio_take(&process->calls, &process->inventory.maps, refusal);
 	/* Another process may have it in common, and have come to a breakpoint before. */
 	if (process->ignores_breakpoint)
 		process->actions[SIGTRAP - 1].handler = (uint64_t)SIG_IGN;
