@@ -32,6 +32,12 @@ struct descriptors_of {
 	pid_t pid;
 	int dir;
 	struct descriptors *descriptors;
+	pid_t task; /* that has the descriptors, if it is another one than the main thread, else 0: inventory_task() */
 };
+
+static inline pid_t descriptors_task(const struct descriptors_of *process)
+{
+	return process->task ? process->task : process->pid;
+}
 
 #endif

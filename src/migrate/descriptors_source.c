@@ -125,7 +125,7 @@ static int on_descriptor(struct look *look, int number)
 	if (r < 0)
 		return r;
 	const struct kind_seen seen = {
-		.pid = process->pid,
+		.pid = descriptors_task(process),
 		.dir = process->dir,
 		.number = number,
 		.entry = entry,
@@ -177,9 +177,11 @@ static int compare_open(const struct look *look, const struct opened *a, const s
 {
 	int order = memcmp(&a->image, &b->image, sizeof(a->image));
 
-	return order || a == b ? order
-			       : os_kcmp_files(process_at(look, a->process)->pid, a->fd.number,
-					       process_at(look, b->process)->pid, b->fd.number);
+	return order || a == b
+		       ? order
+		       : os_kcmp_files(descriptors_task(process_at(look, a->process)), a->fd.number,
+				       descriptors_task(process_at(look, b->process)),
+				       b->fd.number);
 }
 
 static int by_description(const void *a, const void *b, void *ctx)
@@ -218,7 +220,7 @@ static struct description *describe(struct look *look, struct opened *opened)
 
 	if (!description)
 		return NULL;
-	description->pid = process_at(look, opened->process)->pid;
+	description->pid = descriptors_task(process_at(look, opened->process));
 	description->number = opened->fd.number;
 	description->device = opened->device;
 	description->inode = opened->inode;
@@ -231,8 +233,9 @@ static int read_owner(struct look *look, const struct opened *opened)
 
 	if (!opened->signals)
 		return 0;
-	return owners_read(&process->descriptors->owners, process->pid, opened->fd.number,
-			   opened->is_async, look->locks.moves, look, look->refusal);
+	return owners_read(&process->descriptors->owners, descriptors_task(process),
+			   opened->fd.number, opened->is_async, look->locks.moves, look,
+			   look->refusal);
 }
 
 static int add_all(struct look *look, const uint32_t *first)
@@ -340,9 +343,9 @@ static int keep(void *ctx, int fd)
 static int take_passed(struct look *look, const struct opened *opened)
 {
 	const struct kind *kind = opened->kind;
-	int fd = kind->passed
-			 ? os_pid_descriptor(look->process[opened->process].pid, opened->fd.number)
-			 : -1;
+	int fd = kind->passed ? os_pid_descriptor(descriptors_task(&look->process[opened->process]),
+						  opened->fd.number)
+			      : -1;
 	int r = fd < 0 ? 0 : kind->passed(fd, &opened->image, keep, look);
 
 	os_close(fd);
@@ -379,7 +382,7 @@ static int look_at_passed(struct look *look)
 		return r;
 	r = passed_open(passed);
 	look->stand_in =
-		(struct descriptors_of){ os_self_pid(), passed->dir, &passed->descriptors };
+		(struct descriptors_of){ os_self_pid(), passed->dir, &passed->descriptors, 0 };
 	qsort(passed->fd, passed->count, sizeof(int), ascending);
 	for (uint32_t i = 0; i < passed->count && r == 0; i++)
 		r = on_descriptor(look, passed->fd[i]);

@@ -109,9 +109,9 @@ static int read_descriptors(const struct inventories *all, const struct migrate_
 		if (inventory->member.shares & IMAGE_SHARES_FILES)
 			descriptors_clear(&inventory->descriptors);
 		else
-			process[count++] =
-				(struct descriptors_of){ inventory_task(inventory), inventory->dir,
-							 &inventory->descriptors };
+			process[count++] = (struct descriptors_of){ inventory->pid, inventory->dir,
+								    &inventory->descriptors,
+								    inventory_task(inventory) };
 	}
 	int r = descriptors_read(process, count, stands, all->tables, host,
 				 &all->inventory[0]->text, refusal);

@@ -22,8 +22,8 @@ struct os_status;
 
 /* Source: a descriptor as /proc shows it. */
 struct kind_seen {
-	pid_t pid;
-	int dir; /* /proc/PID */
+	pid_t pid; /* that has it: a thread, where the main one has ended */
+	int dir;   /* /proc/PID */
 	int number;
 	const char *entry; /* "fd/7", below dir */
 	const char *link;  /* its target */
@@ -47,7 +47,7 @@ static inline bool kind_seen_moves(const struct kind_seen *seen, pid_t pid)
 
 /* Source, frozen. */
 struct kind_frozen {
-	pid_t pid; /* the description's first holder */
+	pid_t pid; /* the description's first holder, as in struct kind_seen */
 	const struct descriptions *descriptions;
 	const struct descriptors *descriptors; /* of the first holder */
 	struct calls *calls;		       /* begun in its first thread */

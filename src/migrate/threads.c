@@ -172,14 +172,16 @@ static bool is_dead(struct inventory *inventory, int r)
 	return r == TRACEE_E_STUCK;
 }
 
-static int refuse_stop(int r, pid_t tid, struct inventory *inventory, struct refusal *refusal)
+static int refuse_stop(int r, struct tracee *tracee, struct inventory *inventory,
+		       struct refusal *refusal)
 {
 	assert(r);
 	if (r == TRACEE_E_GONE)
 		return ended_refuse(inventory->dir, -ESRCH, "main thread", refusal);
 	if ((r == -EPERM || r == TRACEE_E_STUCK) && is_dead(inventory, r))
 		return refusal_set(refusal, EDVSSRCH, "the process has ended");
-	if (r == TRACEE_E_STUCK && interrupted_awaits_child(inventory, tid))
+	tracee->stuck = r == TRACEE_E_STUCK && interrupted_awaits_child(inventory, tracee->tid);
+	if (tracee->stuck)
 		return refusal_set(refusal, EDVSBUSY,
 				   "the process waits for a child that it has made by vfork, and "
 				   "which has neither begun another program nor ended within a "
@@ -233,7 +235,7 @@ static int seize_new(struct threads *threads, struct inventory *inventory, struc
 			return seize_new(threads, inventory, refusal);
 		}
 		if (r)
-			return refuse_stop(r, tid, inventory, refusal);
+			return refuse_stop(r, tracee, inventory, refusal);
 		added++;
 	}
 	return added;
@@ -248,7 +250,7 @@ static int await_all(struct threads *threads, struct inventory *inventory, struc
 		if (r == TRACEE_E_GONE && tracee->tid != inventory->pid)
 			tracee->held = false;
 		else if (r)
-			return refuse_stop(r, tracee->tid, inventory, refusal);
+			return refuse_stop(r, tracee, inventory, refusal);
 	}
 	forget_ended(threads);
 	if (!threads->count)

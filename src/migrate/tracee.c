@@ -133,8 +133,7 @@ int tracee_await_stop(struct tracee *tracee, uint64_t timeout_us)
 			return tracee_result(r);
 		if (!timeout_us)
 			continue;
-		tracee->stuck = os_now_ns() > deadline_ns;
-		if (tracee->stuck)
+		if (os_now_ns() > deadline_ns)
 			return TRACEE_E_STUCK;
 		/* The signal may have been taken away meanwhile, by another thread's sigaction. */
 		if (tracee->delivering && spins == AWAIT_SPINS) {
@@ -227,8 +226,7 @@ void tracee_release(struct tracee *tracee)
 		return;
 	/* Only a stopped task can be let go of; one that was left running is stopped once more. */
 	if (!tracee->stopped) {
-		uint64_t timeout_us =
-			tracee->stuck ? 1 : RELEASE_TIMEOUT_US; /* it was waited for */
+		uint64_t timeout_us = tracee->stuck ? 1 : RELEASE_TIMEOUT_US;
 
 		tracee_interrupt(tracee);
 		int r = tracee_await_stop(tracee, timeout_us);

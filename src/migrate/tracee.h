@@ -29,7 +29,7 @@ struct tracee {
 	bool held;	 /* traced */
 	bool stopped;	 /* in a ptrace stop now */
 	bool borrowed;	 /* registers and mask below are to be put back */
-	bool stuck;	 /* it did not stop in time */
+	bool stuck;	 /* it waits in the kernel, and nothing tells that it will stop soon */
 	bool delivering; /* let go once more, for a signal of an instruction to reach its handler */
 	bool stop_again; /* a SIGSTOP was held back; it is due when the task is let go */
 	int halted; /* the job-control signal (SIGSTOP and the like) that it was found stopped by, or 0 */

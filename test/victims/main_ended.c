@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -17,8 +19,9 @@
 
 static uint32_t turns, told, seen;
 static bool is_late;
-static int ends[2], to_child[2], from_child[2];
+static int ends[2], to_child[2], from_child[2], pair[2], locked, counter;
 static pid_t child, self;
+static char lock_path[64];
 static uint8_t pattern[BYTES];
 
 static void on_signal(int number)
@@ -98,6 +101,47 @@ static int end_child(void)
 	return status;
 }
 
+/* Things that a look takes out of the process, or that are the process's by its number. */
+static void build_files(void)
+{
+	const struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	char path[] = "/tmp/dvs-victim-main-XXXXXX";
+
+	VICTIM_CHECK(pipe(ends) + pipe(to_child) + pipe(from_child) == 0);
+	VICTIM_CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+	counter = eventfd(5, 0);
+	locked = mkstemp(path);
+	snprintf(lock_path, sizeof(lock_path), "%s", path);
+	VICTIM_CHECK(counter >= 0 && locked >= 0 && fcntl(locked, F_SETLK, &whole) == 0);
+	VICTIM_CHECK(write(pair[0], "pair", 4) == 4);
+}
+
+static void check_files(void)
+{
+	struct flock found = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	uint64_t count = 5;
+	char text[4] = "";
+
+	VICTIM_CHECK(read(pair[1], text, 4) == 4 && memcmp(text, "pair", 4) == 0);
+	VICTIM_CHECK(write(pair[0], "pair", 4) == 4);
+	VICTIM_CHECK(read(counter, &count, 8) == 8 && count == 5);
+	VICTIM_CHECK(write(counter, &count, 8) == 8);
+	/* The lock is seen by another process only. */
+	pid_t other = fork();
+
+	if (other == 0) {
+		int fd = open(lock_path, O_RDWR);
+
+		_exit(fd >= 0 && fcntl(fd, F_GETLK, &found) == 0 && found.l_type == F_WRLCK &&
+				      found.l_pid == self
+			      ? 0
+			      : 1);
+	}
+	int status = 1;
+
+	VICTIM_CHECK(waitpid(other, &status, 0) == other && status == 0);
+}
+
 static void check(uint32_t round)
 {
 	uint32_t before = __atomic_load_n(&turns, __ATOMIC_ACQUIRE);
@@ -109,6 +153,7 @@ static void check(uint32_t round)
 	VICTIM_CHECK(byte == (char)round);
 	for (unsigned i = 0; i < BYTES; i++)
 		VICTIM_CHECK(pattern[i] == (uint8_t)(i * 13));
+	check_files();
 	kill(self, SIGUSR1);
 	VICTIM_CHECK(victim_counts(&told, round));
 	check_child();
@@ -151,6 +196,7 @@ static void *live(void *unused)
 		check(round++);
 	}
 	VICTIM_CHECK(end_child() == status);
+	unlink(lock_path);
 	exit(victim_end());
 	return unused;
 }
@@ -166,7 +212,7 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < BYTES; i++)
 		pattern[i] = (uint8_t)(i * 13);
 	sigaction(SIGUSR1, &action, NULL);
-	VICTIM_CHECK(pipe(ends) + pipe(to_child) + pipe(from_child) == 0);
+	build_files();
 	pthread_create(&thread, NULL, turn, NULL);
 	pthread_create(&thread, NULL, live, NULL);
 	while (argc > 1 && !__atomic_load_n(&victim_page->argument, __ATOMIC_ACQUIRE))

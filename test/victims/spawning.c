@@ -15,6 +15,7 @@
 static uint32_t spawned, forked;
 static bool over;
 
+/* And leaves a while for a look at a process that stands. */
 static void check_end(pid_t pid, unsigned number)
 {
 	int status = 0;
@@ -22,6 +23,7 @@ static void check_end(pid_t pid, unsigned number)
 	VICTIM_CHECK(pid > 0);
 	VICTIM_CHECK(waitpid(pid, &status, 0) == pid);
 	VICTIM_CHECK(WIFEXITED(status) && WEXITSTATUS(status) == (int)number);
+	victim_nap();
 }
 
 static void *spawn(void *unused)
