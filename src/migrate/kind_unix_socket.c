@@ -286,7 +286,8 @@ static int describe(const struct kind_frozen *frozen, int fd, struct description
 	if (r == 0 && body.flags & SOCKET_FILE) {
 		int dir = procdir_open(frozen->pid);
 
-		r = dir < 0 ? dir : append_folder(frozen->files, dir, &socket, &description->contents);
+		r = dir < 0 ? dir
+			    : append_folder(frozen->files, dir, &socket, &description->contents);
 		os_close(dir);
 	}
 	return r || is_empty ? r : unix_datagrams_take(fd, &description->contents);
