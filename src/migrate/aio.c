@@ -52,7 +52,7 @@ void aio_ring_leave(struct aio_ring *ring, uint64_t mark)
 	ring->head = to;
 }
 
-/* The kernel hands requests to its CPUs in portions. What does not make up a portion is never given. */
+/* The kernel hands requests to its CPUs in portions. Requests that do not make up a portion are never given. */
 uint32_t aio_requests(uint32_t entries, uint32_t cpus)
 {
 	assert(entries > 1 && cpus);

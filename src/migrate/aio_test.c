@@ -39,7 +39,7 @@ static void test_whole(void)
 	CHECK(!aio_ring_ok(&page.ring, PAGE));
 }
 
-/* What the kernel computes for one page, by the number of its CPUs. */
+/* The numbers that the kernel computes for one page, by the number of its CPUs. */
 static void test_requests(void)
 {
 	CHECK_EQ(aio_requests(127, 2), 120);

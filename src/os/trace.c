@@ -340,7 +340,7 @@ int trace_force(pid_t tid, uint64_t address, const void *from, size_t bytes)
 		size_t now = bytes - done < sizeof(long) ? bytes - done : sizeof(long);
 		long word;
 
-		/* What is behind the end stays. */
+		/* The bytes behind the end stay. */
 		if (now < sizeof(long) && trace_read(tid, address + done, &word, sizeof(word)) < 0)
 			return -EFAULT;
 		memcpy(&word, at + done, now);

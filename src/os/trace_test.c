@@ -224,7 +224,7 @@ static void test_memory(void)
 
 static const char constant[] = "nobody may write this, not even the program";
 
-/* What may only be read is written, and nothing beyond it. */
+/* Memory that may only be read is written, and nothing beyond it. */
 static void test_force(void)
 {
 	const char words[] = "somebody";
