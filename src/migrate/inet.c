@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "dvk/errors.h"
+#include "migrate/inet_members.h"
 #include "migrate/inet_queue.h"
 #include "migrate/kind.h"
 #include "os/inet.h"
@@ -152,7 +153,7 @@ bool inet_are_pieces(const struct contents *contents)
 		if (inet_is_piece(piece, length, INET_REST) ||
 		    inet_is_piece(piece, length, INET_RECEIVED) ||
 		    inet_is_piece(piece, length, INET_SENT) || inet_queue_is_piece(piece, length) ||
-		    is_filter(piece, length))
+		    is_filter(piece, length) || inet_members_is_piece(piece, length))
 			continue;
 		if (!is_option(piece, length) || ++options > OS_INET_OPTIONS_MAX)
 			return false;

@@ -43,6 +43,7 @@ enum inet_piece {
 	INET_SENT,
 	INET_DATAGRAM, /* migrate/inet_queue.h */
 	INET_FILTER,   /* instructions of os/socket_filter.h */
+	INET_GROUP,    /* migrate/inet_members.h */
 };
 struct inet_piece_head {
 	uint16_t level, number;

@@ -8,6 +8,7 @@
 
 #include "migrate/inet.h"
 #include "os/inet_datagrams.h"
+#include "os/inet_other.h"
 #include "wire/image_description.h"
 
 struct datagram_head {
@@ -32,7 +33,9 @@ static bool can_come(const struct os_inet *inet, const struct os_inet_way *way)
 		!inet->peer.port || (way->from.port == inet->peer.port &&
 				     address_same(way->from.address, inet->peer.address));
 
-	return is_from_peer && !inet->kind.device[0] && !inet->kind.reuses_port && way->from.port &&
+	/* A socket that is bound to a group hears what is sent to that alone. */
+	return is_from_peer && !os_inet_is_multicast(inet->own.address) && !inet->kind.device[0] &&
+	       !inet->kind.reuses_port && way->from.port &&
 	       address_is_v4(way->from.address) == address_is_v4(way->to.address);
 }
 

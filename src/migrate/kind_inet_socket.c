@@ -13,10 +13,10 @@
 
 #include "dvk/errors.h"
 #include "migrate/inet.h"
+#include "migrate/inet_members.h"
 #include "migrate/inet_queue.h"
 #include "migrate/restore.h"
 #include "os/inet.h"
-#include "os/inet_groups.h"
 #include "os/inet_options.h"
 #include "os/open.h"
 #include "os/pid.h"
@@ -171,25 +171,19 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 	return 1;
 }
 
-static int check_groups(int fd, pid_t pid, int number, struct refusal *refusal)
+static int take_groups(int fd, pid_t pid, struct description *description, struct refusal *refusal)
 {
-	char text[ADDRESS_TEXT];
-	struct address group;
 	int dir = procdir_open(pid);
-	int r = dir < 0 ? dir : os_inet_groups_find(fd, dir, &group);
+	int r = dir < 0 ? dir : inet_members_take(fd, dir, &description->contents);
 
 	os_close(dir);
 	if (r == 0)
 		return 0;
-	if (r < 0)
-		return refusal_set(refusal, EDVSPROCSTS,
-				   "it cannot be found out whether the UDP socket of descriptor %d "
-				   "is a member of a multicast group: %s",
-				   number, strerror(-r));
 	return refusal_set(refusal, EDVSPROCSTS,
-			   "the UDP socket of descriptor %d is a member of the multicast group %s, "
-			   "which is not carried",
-			   number, address_print(group, text));
+			   "the multicast groups of the socket of descriptor %d %s: %s",
+			   description->number,
+			   r == -E2BIG ? "have more sources than can move" : "cannot be looked at",
+			   strerror(-r));
 }
 
 static int check(pid_t pid, const struct descriptions *descriptions,
@@ -203,8 +197,8 @@ static int check(pid_t pid, const struct descriptions *descriptions,
 		return 0; /* closed meanwhile: the process still runs, and is read again frozen */
 	int r = inet_options_take(fd, description->number, &description->contents, refusal);
 
-	if (r == 0 && body.flags & SOCKET_UDP)
-		r = check_groups(fd, pid, description->number, refusal);
+	if (r == 0 && body.flags & (SOCKET_UDP | SOCKET_RAW))
+		r = take_groups(fd, pid, description, refusal);
 	os_close(fd);
 	return r;
 }
@@ -402,31 +396,49 @@ static int settle(int fd, const struct socket_body *body, const struct socket_re
 	return r;
 }
 
+static int join_groups(int fd, const struct description *description, struct refusal *refusal)
+{
+	int r = inet_members_join(fd, &description->contents);
+
+	return r ? refusal_set(refusal, EDVSPROCSTS,
+			       "the target cannot make a socket of the process a member of its "
+			       "multicast groups: %s",
+			       r == -ENODEV ? "it has not their interface" : strerror(-r))
+		 : 0;
+}
+
+static int settle_all(int fd, const struct description *description, struct refusal *refusal)
+{
+	const struct socket_body body = body_of(&description->image);
+	const struct socket_rest rest = rest_of(&description->contents);
+	bool was_foreign = inet_has_transparent(&description->contents, body.flags & SOCKET_V6);
+	int r = inet_options_give(fd, &description->contents, refusal);
+
+	if (r == 0)
+		r = join_groups(fd, description, refusal);
+	if (r)
+		return r;
+	r = settle(fd, &body, &rest, was_foreign);
+	if (r == 0)
+		r = os_open_set_flags(fd, description->image.flags);
+	return r ? refuse_end(&body, r, refusal) : 0;
+}
+
 static int open_here(struct restore *restore, struct description *description,
 		     struct refusal *refusal)
 {
 	const struct socket_body body = body_of(&description->image);
-	const struct socket_rest rest = rest_of(&description->contents);
 	struct os_inet_kind kind = kind_in(&body);
 
 	(void)restore;
-	kind.gid = rest.gid;
+	kind.gid = rest_of(&description->contents).gid;
 	int fd = os_inet_new(&kind);
-	int r = fd < 0 ? refuse_end(&body, fd, refusal)
-		       : inet_options_give(fd, &description->contents, refusal);
+	int r = fd < 0 ? refuse_end(&body, fd, refusal) : settle_all(fd, description, refusal);
 
-	if (r) {
-		os_close(fd);
-		return r;
-	}
-	r = settle(fd, &body, &rest,
-		   inet_has_transparent(&description->contents, body.flags & SOCKET_V6));
-	if (r == 0)
-		r = os_open_set_flags(fd, description->image.flags);
 	if (r == 0)
 		return fd;
 	os_close(fd);
-	return refuse_end(&body, r, refusal);
+	return r;
 }
 
 /* When all are bound: a port is shared with one that is bound, and not with one that listens. */

@@ -160,6 +160,26 @@ int os_inet_other_find(const struct os_inet_end *own, const struct os_inet_end *
 		       : OS_INET_OTHER_GONE;
 }
 
+bool os_inet_is_multicast(struct address address)
+{
+	return address_is_v4(address) ? address.byte[V4_AT] >> 4 == 0xe : address.byte[0] == 0xff;
+}
+
+/* To the address of all machines of a network a fresh socket may send nothing. */
+static bool is_of_one(struct address address)
+{
+	const struct os_inet_kind kind = { .is_v6 = !address_is_v4(address),
+					   .is_udp = true,
+					   .uid = UINT32_MAX,
+					   .gid = UINT32_MAX };
+	const struct os_inet_end end = { .address = address, .port = 9 };
+	int fd = os_inet_new(&kind);
+	int r = fd < 0 ? fd : os_inet_connect(fd, kind.is_v6, &end);
+
+	os_close(fd);
+	return r == 0;
+}
+
 bool os_inet_is_here(struct address address)
 {
 	const struct os_inet_kind kind = { .is_v6 = !address_is_v4(address),
@@ -167,5 +187,6 @@ bool os_inet_is_here(struct address address)
 					   .gid = UINT32_MAX };
 	const struct os_inet_end end = { .address = address };
 
-	return !os_inet_is_any(address) && os_inet_try(&kind, &end) == 0;
+	return !os_inet_is_any(address) && !os_inet_is_multicast(address) &&
+	       os_inet_try(&kind, &end) == 0 && is_of_one(address);
 }

@@ -19,7 +19,8 @@ int os_inet_other_find(const struct os_inet_end *own, const struct os_inet_end *
 /* Whether nothing can be sent by a socket of UDP any more (shutdown). False, too: the kernel does not tell. */
 bool os_inet_udp_writes_end(const struct os_inet *inet, uint32_t inode);
 
-/* Whether a socket can be bound to the address because it is one of this machine. */
+/* Whether it is an address of this machine alone, to which a packet does not leave it. */
 bool os_inet_is_here(struct address address);
+bool os_inet_is_multicast(struct address address);
 
 #endif

@@ -90,6 +90,12 @@ static void test_here(void)
 	CHECK(os_inet_is_here((struct address){ { [15] = 1 } }));
 	CHECK(!os_inet_is_here((struct address){ { [10] = 0xff, 0xff, 192, 0, 2, 7 } }));
 	CHECK(!os_inet_is_here(ADDRESS_NONE));
+	/* Of several machines. */
+	CHECK(!os_inet_is_here((struct address){ { [10] = 0xff, 0xff, 239, 1, 2, 3 } }));
+	CHECK(!os_inet_is_here((struct address){ { [10] = 0xff, 0xff, 255, 255, 255, 255 } }));
+	CHECK(!os_inet_is_here((struct address){ { [10] = 0xff, 0xff, 127, 255, 255, 255 } }));
+	CHECK(!os_inet_is_here((struct address){ { 0xff, 0x15, [15] = 1 } }));
+	CHECK(os_inet_is_multicast((struct address){ { 0xff, 0x15, [15] = 1 } }));
 }
 
 int main(void)

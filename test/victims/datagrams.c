@@ -130,7 +130,7 @@ static void make_queues(void)
 
 /* ---- shut, raw, filtered ---- */
 
-static int hears, speaks, raw, headed, filtered;
+static int hears, speaks, raw, headed, filtered, member;
 
 static void make_others(void)
 {
@@ -152,6 +152,11 @@ static void make_others(void)
 	headed = socket(AF_INET6, SOCK_RAW, IPPROTO_RAW);
 	VICTIM_CHECK(raw >= 0 && headed >= 0);
 	VICTIM_CHECK(setsockopt(raw, SOL_RAW, ICMP_FILTER, &replies, sizeof(replies)) == 0);
+	const struct ip_mreqn group = { .imr_multiaddr.s_addr = htonl(0xef010207),
+					.imr_ifindex = 1 };
+
+	member = bound_v4(0, PORT + 13, INADDR_ANY);
+	VICTIM_CHECK(setsockopt(member, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof(group)) == 0);
 	filtered = bound_v4(0, PORT + 12, INADDR_LOOPBACK);
 	VICTIM_CHECK(setsockopt(filtered, SOL_SOCKET, SO_ATTACH_FILTER, &program,
 				sizeof(program)) == 0 &&
@@ -191,6 +196,15 @@ static void check_others(void)
 		     protocol == IPPROTO_RAW);
 	send_v4(callers[0], "much too long", 13, PORT + 12);
 	send_v4(callers[0], "ok", 2, PORT + 12);
+	struct ip_mreqn group = { .imr_ifindex = 1 };
+	struct sockaddr_in to_group = v4_at(PORT + 13);
+
+	to_group.sin_addr.s_addr = htonl(0xef010207);
+	VICTIM_CHECK(setsockopt(callers[0], IPPROTO_IP, IP_MULTICAST_IF, &group, sizeof(group)) ==
+		     0);
+	VICTIM_CHECK(sendto(callers[0], "all", 3, 0, (struct sockaddr *)&to_group,
+			    sizeof(to_group)) == 3 &&
+		     is_next(member, "all", 3, PORT + 3));
 	VICTIM_CHECK(is_next(filtered, "ok", 2, PORT + 3) && is_empty(filtered));
 	VICTIM_CHECK(setsockopt(filtered, SOL_SOCKET, SO_DETACH_FILTER, &size, sizeof(size)) < 0 &&
 		     errno == EPERM);

@@ -75,15 +75,6 @@ static void udp_part(void)
 	NEED(send(udp(), "x", 1, MSG_MORE) == 1);
 }
 
-static void udp_group(void)
-{
-	struct ip_mreq group = { .imr_interface.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_DGRAM, 0);
-
-	inet_pton(AF_INET, "239.1.2.3", &group.imr_multiaddr);
-	NEED(setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof(group)) == 0);
-}
-
 /* It has its port with another one. */
 static void udp_shared(void)
 {
@@ -471,7 +462,6 @@ static const struct kind descriptor_kinds[] = {
 	{ "tcp_urgent", "MSG_OOB", tcp_urgent },
 	{ "udp_shared", "its port with others", udp_shared },
 	{ "udp_part", "MSG_MORE", udp_part },
-	{ "udp_group", "239.1.2.3", udp_group },
 	{ "raw_connected", "is connected", raw_connected },
 	{ "inet_option", "socket option", inet_option },
 	{ "unix_waiting", "a connection waits", unix_waiting },
