@@ -407,7 +407,28 @@ static int join_groups(int fd, const struct description *description, struct ref
 		 : 0;
 }
 
-static int settle_all(int fd, const struct description *description, struct refusal *refusal)
+/*
+ * Whether one that has given up SO_REUSEPORT has its port with one that has not: while they are made, all have it, or
+ * the second one could not be bound.
+ */
+static bool shares_port(const struct descriptions *all, const struct description *description)
+{
+	const struct socket_body body = body_of(&description->image);
+
+	for (uint32_t i = 0; i < all->count && body.port; i++) {
+		const struct description *at = &all->description[i];
+		const struct socket_body other = body_of(&at->image);
+
+		if (at->kind == description->kind && other.port == body.port &&
+		    (other.flags ^ body.flags) & SOCKET_REUSES_PORT &&
+		    !((other.flags ^ body.flags) & SOCKET_UDP))
+			return true;
+	}
+	return false;
+}
+
+static int settle_all(int fd, const struct description *description, bool shares,
+		      struct refusal *refusal)
 {
 	const struct socket_body body = body_of(&description->image);
 	const struct socket_rest rest = rest_of(&description->contents);
@@ -418,7 +439,9 @@ static int settle_all(int fd, const struct description *description, struct refu
 		r = join_groups(fd, description, refusal);
 	if (r)
 		return r;
-	r = settle(fd, &body, &rest, was_foreign);
+	r = shares ? os_inet_share_port(fd, true) : 0;
+	if (r == 0)
+		r = settle(fd, &body, &rest, was_foreign);
 	if (r == 0)
 		r = os_open_set_flags(fd, description->image.flags);
 	return r ? refuse_end(&body, r, refusal) : 0;
@@ -430,10 +453,11 @@ static int open_here(struct restore *restore, struct description *description,
 	const struct socket_body body = body_of(&description->image);
 	struct os_inet_kind kind = kind_in(&body);
 
-	(void)restore;
 	kind.gid = rest_of(&description->contents).gid;
 	int fd = os_inet_new(&kind);
-	int r = fd < 0 ? refuse_end(&body, fd, refusal) : settle_all(fd, description, refusal);
+	bool shares = restore && shares_port(&restore->picture.tables->descriptions, description);
+	int r = fd < 0 ? refuse_end(&body, fd, refusal)
+		       : settle_all(fd, description, shares, refusal);
 
 	if (r == 0)
 		return fd;
@@ -460,11 +484,12 @@ static void resume(const struct descriptions *all, const struct description *des
 {
 	const struct socket_body body = body_of(&description->image);
 	bool is_shut = body.flags & (SOCKET_READS_END | SOCKET_WRITES_END);
-	int fd = body.flags & SOCKET_UDP ? os_pid_descriptor(description->pid, description->number)
-					 : -1;
+	bool is_udp = body.flags & SOCKET_UDP, shares = shares_port(all, description);
+	int fd = is_udp || shares ? os_pid_descriptor(description->pid, description->number) : -1;
 
-	(void)all;
-	if (fd >= 0)
+	if (fd >= 0 && shares)
+		os_inet_share_port(fd, body.flags & SOCKET_REUSES_PORT);
+	if (fd >= 0 && is_udp)
 		inet_queue_fill(fd, body.flags & SOCKET_LITE, &description->contents);
 	if (fd >= 0 && is_shut)
 		os_inet_shut(fd, body.flags & SOCKET_READS_END, body.flags & SOCKET_WRITES_END);

@@ -335,6 +335,13 @@ int os_inet_be_foreign(int fd, bool is_v6, bool foreign)
 	return r ? -errno : 0;
 }
 
+int os_inet_share_port(int fd, bool shares)
+{
+	const int on = shares;
+
+	return setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) ? -errno : 0;
+}
+
 int os_inet_bind(int fd, bool is_v6, const struct os_inet_end *own)
 {
 	union name name;

@@ -73,6 +73,8 @@ bool os_inet_is_of_link(struct address address);
 int os_inet_new(const struct os_inet_kind *kind);
 /* Lets it be bound to an address that this machine does not have yet, and speak from there (IP_TRANSPARENT). */
 int os_inet_be_foreign(int fd, bool is_v6, bool foreign);
+/* SO_REUSEPORT */
+int os_inet_share_port(int fd, bool shares);
 int os_inet_bind(int fd, bool is_v6, const struct os_inet_end *own);
 int os_inet_connect(int fd, bool is_v6, const struct os_inet_end *peer);
 /* Ends one direction or both, of UDP, be it connected or not. */

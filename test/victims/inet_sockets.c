@@ -17,6 +17,7 @@
 #define V6_PORT	   7002
 #define UDP_PORT   7003
 #define SHARED	   7004
+#define GIVEN_UP   7199
 #define BOUND_PORT 7005
 #define BACKLOG	   17
 
@@ -243,6 +244,8 @@ int main(void)
 	listener = make(AF_INET, SOCK_STREAM, TCP_PORT, reuse, 3);
 	int beside[2] = { make(AF_INET, SOCK_STREAM, SHARED, reuse, 2),
 			  make(AF_INET, SOCK_STREAM, SHARED, reuse, 2) };
+	int given_up[2] = { make(AF_INET, SOCK_STREAM, GIVEN_UP, reuse + 1, 1),
+			    make(AF_INET, SOCK_STREAM, GIVEN_UP, reuse + 1, 1) };
 	int v6 = make(AF_INET6, SOCK_STREAM, V6_PORT, v6_settings, 3);
 	int udp = make(AF_INET, SOCK_DGRAM, UDP_PORT, udp_settings, COUNT(udp_settings));
 	int udp_v6 = make(AF_INET6, SOCK_DGRAM, 0, v6_settings, COUNT(v6_settings));
@@ -250,6 +253,9 @@ int main(void)
 
 	VICTIM_CHECK(listen(listener, BACKLOG) == 0 && listen(v6, 1) == 0);
 	VICTIM_CHECK(listen(beside[0], 4) == 0 && listen(beside[1], 4) == 0);
+	VICTIM_CHECK(listen(given_up[0], 4) == 0 && listen(given_up[1], 4) == 0);
+	VICTIM_CHECK(setsockopt(given_up[0], SOL_SOCKET, SO_REUSEPORT, &(int){ 0 }, sizeof(int)) ==
+		     0);
 	VICTIM_CHECK(connect(caller, (struct sockaddr *)&peer, sizeof(peer)) == 0);
 	VICTIM_CHECK(fcntl(udp, F_SETFL, O_NONBLOCK) == 0);
 	VICTIM_CHECK(epoll_ctl(epoll, EPOLL_CTL_ADD, udp, &event) == 0);
@@ -270,6 +276,9 @@ int main(void)
 		check(listener, reuse, 3);
 		check_listener();
 		VICTIM_CHECK(port_of(beside[0]) == SHARED && port_of(beside[1]) == SHARED);
+		check(given_up[1], reuse + 1, 1);
+		check(given_up[0], &(const struct setting){ SOL_SOCKET, SO_REUSEPORT, 0 }, 1);
+		VICTIM_CHECK(port_of(given_up[0]) == GIVEN_UP && port_of(given_up[1]) == GIVEN_UP);
 		check(v6, v6_settings, 3);
 		check_v6_listener(v6);
 		VICTIM_CHECK(fcntl(v6, F_GETFD) == FD_CLOEXEC);
