@@ -126,7 +126,7 @@ static void test_kin(void)
 	CHECK_EQ(inventories_check_kin(&of_all, &refusal), 0); /* they are gone */
 }
 
-/* What a process has in common is its parent's, or that of the parent's parent. */
+/* A table that a process shares is its parent's, or that of the parent's parent. */
 static void test_holder(void)
 {
 	static struct inventory kin[3];

@@ -187,7 +187,7 @@ int inventory_threads(struct inventory *inventory)
 const struct inventory *inventory_holder(const struct inventory *inventory, enum image_shares share)
 {
 	while (inventory->member.shares & share) {
-		assert(inventory->parent); /* with whom it has that in common */
+		assert(inventory->parent); /* which has the same table */
 		inventory = inventory->parent;
 	}
 	return inventory;
@@ -298,7 +298,7 @@ static bool has_ended(const char *stat)
 	return at && (at[2] == 'Z' || at[2] == 'X');
 }
 
-/* What the parent is to be told, which the main thread alone has. */
+/* The status and the signal for the parent, which the main thread alone has. */
 static int read_leader(struct inventory *inventory)
 {
 	char name[48];

@@ -143,7 +143,7 @@ static int add_child(struct source_finder *finder, uint32_t parent,
 	process->parent = parent;
 	process->inventory.parent =
 		parent == SOURCE_ORPHAN ? NULL : finder->tree->inventory[parent];
-	/* What it has in common with another parent is not known yet. */
+	/* The tables that it shares with another parent are not known yet. */
 	if (process->inventory.parent != had)
 		process->inventory.member.shares = 0;
 	process->inventory.is_of_thread = child->is_of_thread;

@@ -23,7 +23,7 @@ int state_read_thread(struct calls *calls, struct inventory *inventory, int32_t 
 		      struct image_thread *thread, void *xstate, size_t *xstate_bytes,
 		      struct refusal *refusal);
 
-/* A main thread that has ended while others live: what is left of it. */
+/* The rest of a main thread that has ended while others live: its name, its rights and its status. */
 int state_read_ended(struct inventory *inventory, struct image_thread *thread,
 		     struct refusal *refusal);
 
