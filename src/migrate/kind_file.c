@@ -156,8 +156,8 @@ static int take_over(const struct restore *restore, const struct file *file,
 }
 
 /*
- * What memfd_create(2) gave does not keep anybody from executing the file. A description that was opened for writing
- * later does. Of those that can read and write, the first may be the one of memfd_create(2).
+ * The description that memfd_create(2) gave does not keep anybody from executing the file. One that was opened for
+ * writing later does. Of those that can read and write, the first may be that of memfd_create(2).
  */
 static bool is_original(const struct restore *restore, const struct description *description,
 			const struct file *file)
