@@ -111,7 +111,7 @@ static const char *protocol_of(const struct os_inet_kind *kind)
 
 /* ---- source ---- */
 
-static struct socket_body make_body(const struct os_inet *inet, bool moves)
+static struct socket_body make_body(const struct os_inet *inet, bool moves, bool writes_end)
 {
 	const struct os_inet_kind *kind = &inet->kind;
 	struct socket_body body = {
@@ -128,7 +128,7 @@ static struct socket_body make_body(const struct os_inet *inet, bool moves)
 				   (moves ? SOCKET_MOVES : 0) | (kind->is_lite ? SOCKET_LITE : 0) |
 				   (kind->is_raw ? SOCKET_RAW : 0) |
 				   (kind->is_udp && inet->is_shut ? SOCKET_READS_END : 0) |
-				   (inet->writes_end ? SOCKET_WRITES_END : 0)),
+				   (writes_end ? SOCKET_WRITES_END : 0)),
 		.protocol = kind->protocol,
 	};
 
@@ -165,7 +165,11 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 	if (against)
 		return refusal_set(refusal, EDVSPROCSTS, "the %s socket of descriptor %d %s",
 				   protocol_of(&inet.kind), seen->number, against);
-	const struct socket_body body = make_body(&inet, inet_moves(seen->host, inet.own.address));
+	int fd = os_pid_descriptor(seen->pid, seen->number);
+	const struct socket_body body = make_body(&inet, inet_moves(seen->host, inet.own.address),
+						  fd >= 0 && os_inet_writes_end(fd, &inet));
+
+	os_close(fd);
 
 	memcpy(image->body, &body, sizeof(body));
 	return 1;

@@ -267,15 +267,6 @@ static bool has_other(int fd)
 	return send(fd, "", 0, MSG_ASK | MSG_DONTWAIT | MSG_NOSIGNAL) == 0 || errno != EDESTADDRREQ;
 }
 
-/* A poll tells of both directions, or of reading. */
-static bool is_shut_to_write(int fd, const struct os_inet *inet)
-{
-	struct stat status;
-
-	return inet->kind.is_udp && fstat(fd, &status) == 0 &&
-	       os_inet_udp_writes_end(inet, (uint32_t)status.st_ino);
-}
-
 int os_inet_look(int fd, struct os_inet *inet)
 {
 	struct pollfd seen = { .fd = fd, .events = POLLIN | POLLRDHUP };
@@ -299,12 +290,20 @@ int os_inet_look(int fd, struct os_inet *inet)
 	if (!inet->kind.is_udp && !inet->kind.is_raw)
 		return look_tcp(fd, inet);
 	inet->state = inet->peer.port ? OS_INET_CONNECTED : OS_INET_UNCONNECTED;
-	inet->writes_end = seen.revents & POLLHUP || (inet->own.port && is_shut_to_write(fd, inet));
 	inet->has_data = inet->is_shut ? is_readable(fd) : !!(seen.revents & POLLIN);
 	inet->has_part = inet->kind.is_udp && has_part(fd, inet->peer.port);
 	if (inet->kind.is_raw && !inet->peer.port && has_other(fd))
 		inet->state = OS_INET_BETWEEN;
 	return 0;
+}
+
+bool os_inet_writes_end(int fd, const struct os_inet *inet)
+{
+	struct stat status;
+
+	/* A poll tells of both directions, or of reading. */
+	return inet->kind.is_udp && inet->own.port && fstat(fd, &status) == 0 &&
+	       os_inet_udp_writes_end(inet, (uint32_t)status.st_ino);
 }
 
 int os_inet_new(const struct os_inet_kind *kind)

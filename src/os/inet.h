@@ -50,15 +50,17 @@ struct os_inet {
 		waiting; /* of one that listens: its limit, and connections that nobody has accepted */
 	bool has_error; /* one that nobody was told of */
 	int error; /* the same, of a connection that is over: ECONNRESET, EPIPE, 0: none, -1: another one */
-	bool is_shut;	 /* nothing more can be read, by shutdown() or by the other end */
-	bool writes_end; /* UDP: nothing more can be sent, by shutdown() */
-	bool has_data;	 /* UDP, raw: datagrams that nobody has received */
-	bool has_part;	 /* UDP: a datagram that is not complete (UDP_CORK, MSG_MORE) */
+	bool is_shut;  /* nothing more can be read, by shutdown() or by the other end */
+	bool has_data; /* UDP, raw: datagrams that nobody has received */
+	bool has_part; /* UDP: a datagram that is not complete (UDP_CORK, MSG_MORE) */
 };
 
 /* Whether it is such a socket; MPTCP and the like are others. */
 bool os_inet_is(int fd);
 int os_inet_look(int fd, struct os_inet *inet);
+
+/* Whether nothing more can be sent by one of UDP that was looked at (shutdown). It takes a netlink socket. */
+bool os_inet_writes_end(int fd, const struct os_inet *inet);
 
 /* Whether it is one of TCP that has a connection, be it one that is being made, or that is over. */
 bool os_inet_has_connection(int fd);

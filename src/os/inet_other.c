@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "os/loop.h"
 #include "os/socket.h"
 
 #define V4_AT		(ADDRESS_BYTES - sizeof(struct in_addr))
@@ -22,7 +21,6 @@
 #define STATE_LISTEN	10
 #define STATE_CLOSING	11
 #define SHUT_WRITES	2
-#define ANSWER_WAITS_MS 1000 /* the kernel answers before send() returns */
 
 struct question {
 	struct nlmsghdr head;
@@ -77,11 +75,10 @@ static int look_for(uint8_t protocol, const struct os_inet_end *own, const struc
 
 	if (fd < 0)
 		return fd;
-	int r = os_poll(fd, OS_READ, ANSWER_WAITS_MS);
-	ssize_t got = r ? 0 : recv(fd, answer, sizeof(*answer), MSG_DONTWAIT);
+	/* The kernel has answered before send() returned. */
+	ssize_t got = recv(fd, answer, sizeof(*answer), MSG_DONTWAIT);
+	int r = got < 0 ? -errno : 0;
 
-	if (r == 0 && got < 0)
-		r = -errno;
 	os_close(fd);
 	if (r)
 		return r;
