@@ -72,6 +72,8 @@ struct restore {
 	bool same_machine;	       /* the source's */
 	bool held;		       /* by the source, its files, see struct migrate_host */
 	const struct carried *carried; /* files that came along, or NULL */
+	const struct files
+		*offered; /* those that the target has looked at before the stop, or NULL */
 	/*
 	 * The process of the tree with this number in its pid namespace, or NULL. member NULL:
 	 * there is no other one.

@@ -25,6 +25,35 @@ int restore_refuse(struct restore *restore, int r, struct refusal *refusal)
 	return r ? calls_refuse(&restore->calls, r, "the process shell on the target", refusal) : 0;
 }
 
+static bool was_offered(const struct restore *restore, const struct file *file)
+{
+	const struct files *offered = restore->offered;
+
+	for (uint32_t i = 0; offered && i < offered->count; i++)
+		if (offered->file[i].image.inode == file->image.inode &&
+		    strcmp(offered->file[i].path, file->path) == 0)
+			return true;
+	return !offered;
+}
+
+/* What was refused before the stop could have been carried along; what came later comes earlier next time, or is gone. */
+static int open_own(struct restore *restore, const struct file *file, uint32_t flags,
+		    struct refusal *refusal)
+{
+	struct refusal own = REFUSAL_NONE;
+	int fd = files_reopen(file, restore->root, restore->same_machine, restore->held,
+			      &restore->picture.process.opener, flags, &own);
+
+	if (fd >= 0)
+		return fd;
+	if (!was_offered(restore, file))
+		return refusal_set(refusal, EDVSBUSY,
+				   "the process has opened %s just before it was stopped, and the "
+				   "target has not the same; try again",
+				   file->path);
+	return refusal_set_number(refusal, own.error, "%s", own.reason);
+}
+
 int restore_open_file(struct restore *restore, const struct file *file, uint32_t flags,
 		      struct refusal *refusal)
 {
@@ -35,10 +64,7 @@ int restore_open_file(struct restore *restore, const struct file *file, uint32_t
 		return memfd_reopen(file, restore->memfd[index], flags, refusal);
 	int fd = carried_open(restore->carried, file, flags, refusal);
 
-	return fd == CARRIED_NOT
-		       ? files_reopen(file, restore->root, restore->same_machine, restore->held,
-				      &restore->picture.process.opener, flags, refusal)
-		       : fd;
+	return fd == CARRIED_NOT ? open_own(restore, file, flags, refusal) : fd;
 }
 
 int restore_lend_memory_file(struct restore *restore, const struct file *file, uint32_t flags,

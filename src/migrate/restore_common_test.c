@@ -2,6 +2,7 @@
 #include "migrate/restore.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -130,6 +131,33 @@ static void test_open_file(void)
 	restore_end();
 }
 
+/* The target cannot open it: it could have been told so before the stop, or only now. */
+static void test_open_late(void)
+{
+	struct files offered = { 0 };
+	char path[] = "/tmp/dvs-restore-common-XXXXXX";
+
+	restore_begin();
+	close(mkstemp(path));
+	restore_add_file(1, path, 0);
+	unlink(path);
+	const struct file *file = &restore->picture.tables->files.file[0];
+
+	CHECK(is_refusal(restore_open_file(restore, file, O_RDONLY, &restore_refusal),
+			 &restore_refusal, EDVSNOENT, "the target cannot open"));
+	refusal_clear(&restore_refusal);
+	restore->offered = &restore->picture.tables->files;
+	CHECK(is_refusal(restore_open_file(restore, file, O_RDONLY, &restore_refusal),
+			 &restore_refusal, EDVSNOENT, "the target cannot open"));
+	refusal_clear(&restore_refusal);
+	restore->offered = &offered;
+	CHECK(is_refusal(restore_open_file(restore, file, O_RDONLY, &restore_refusal),
+			 &restore_refusal, EDVSBUSY, "just before it was stopped"));
+	refusal_clear(&restore_refusal);
+	restore->offered = NULL;
+	restore_end();
+}
+
 int main(void)
 {
 	TEST(test_foreign);
@@ -137,5 +165,6 @@ int main(void)
 	TEST(test_not_sent);
 	TEST(test_many);
 	TEST(test_open_file);
+	TEST(test_open_late);
 	return test_end();
 }

@@ -201,6 +201,7 @@ static int prepare(struct migrate_target *target, struct refusal *refusal)
 	restore->same_machine = offer_is_local(&target->offer);
 	restore->held = !target->host.own_rights;
 	restore->carried = &target->carried;
+	restore->offered = &target->offer.tables.files;
 	if (r == 0)
 		pin(target);
 	if (r == 0)

@@ -153,6 +153,7 @@ static int make_child(struct target_tree *tree, const struct birth *birth, struc
 	child->same_machine = maker->same_machine;
 	child->held = maker->held;
 	child->carried = maker->carried;
+	child->offered = maker->offered;
 	child->lent = true;
 	target_tree_share(child, maker, birth->shares);
 	int r = pid ? open_child(child) : -ESRCH;
