@@ -10,7 +10,9 @@
  * fuzz with: src/migrate/seccomp.c src/migrate/sysv.c src/migrate/tables.c src/migrate/takeover.c
  * fuzz with: src/migrate/terminals.c src/migrate/unix_connection.c src/migrate/unix_queue.c
  * fuzz with: src/migrate/watches.c src/os/stage.c
- * fuzz with: src/migrate/unix_extras.c src/migrate/passed.c
+ * fuzz with: src/migrate/unix_extras.c src/migrate/passed.c src/migrate/unix_place.c
+ * fuzz with: src/migrate/unix_datagrams.c src/migrate/inet_connection.c
+ * fuzz with: src/migrate/inet_queue.c src/migrate/inet_members.c
  * fuzz flags: -no-pie -Wl,--unresolved-symbols=ignore-all
  */
 #include <stdlib.h>
