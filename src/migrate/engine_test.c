@@ -9,6 +9,7 @@
 #include "base/test.h"
 #include "dvk/errors.h"
 #include "migrate/act_test.h"
+#include "migrate/engine_victims_test.h"
 #include "migrate/fault.h"
 
 #include <errno.h>
@@ -19,78 +20,6 @@
 
 #define ROUNDS	   4
 #define HUGE_PAGES 40 /* for the victim that has some, on both sides */
-
-static const char *const carried[] = {
-	"plain",
-	"threads",
-	"cpu_state",
-	"files",
-	"memory",
-	"signals",
-	"timers",
-	"blocked_calls",
-	"many",
-	"identity",
-	"credentials",
-	"faults",
-	"transfers",
-	"robust",
-	"afterwards",
-	"clocks",
-	"locked",
-	"shared",
-	"common",
-	"memory_files",
-	"eventfds",
-	"pipes",
-	"timerfds",
-	"signalfds",
-	"epolls",
-	"epoll_idle",
-	"deleted_files",
-	"socket_pairs",
-	"inet_sockets",
-	"inet_connections",
-	"tcp_states",
-	"datagrams",
-	"unix_datagrams",
-	"family",
-	"children_ended",
-	"message_pairs",
-	"passed",
-	"fifos",
-	"unix_names",
-	"unix_connections",
-	"family_sockets",
-	"orphans",
-	"seccomp",
-	"sysv",
-	"file_locks",
-	"watches",
-	"pidfds",
-	"asynchronous",
-	"one_memory",
-	"main_ended",
-	"spawning",
-	"sealed",
-	"tables",
-	"stops",
-	"tables",
-	"sealed",
-	"deleted_program",
-	"memory_program",
-	"deleted_folders",
-	"terminals",
-	"kernel_files",
-	"mqueues",
-	"sysv_undo",
-	"requests",
-	"chroot",
-	"settings",
-	"netlinks",
-	"huge",
-	"thread_timers",
-};
 
 static bool is_wanted(const char *victim)
 {

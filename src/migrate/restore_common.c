@@ -36,7 +36,7 @@ static bool was_offered(const struct restore *restore, const struct file *file)
 	return !offered;
 }
 
-/* What was refused before the stop could have been carried along; what came later comes earlier next time, or is gone. */
+/* A file that was looked at before the stop could have been carried along; a later one is looked at next time. */
 static int open_own(struct restore *restore, const struct file *file, uint32_t flags,
 		    struct refusal *refusal)
 {
