@@ -17,6 +17,8 @@ WEEK = 7 * 24 * 3600
 # What a machine has before anything of DVS comes to it.
 INCLUDE = ("systemd-sysv,udev,dbus,kmod,iproute2,nftables,procps,openssh-server,openssh-client,initramfs-tools,zstd,"
            "linux-image-cloud-amd64,ca-certificates")
+# Programs that move between machines, and others that serve them files and ask them questions. None starts by itself.
+PROGRAMS = "redis-server redis-tools nginx postgresql curl nfs-kernel-server nfs-common"
 # The folder that doc/OPERATIONS.md calls a clone of the tree.
 CLONE = "root/dvs"
 
@@ -97,8 +99,8 @@ def make_key(cache, logs):
 class Root:
     """A Debian root of one release in a folder, made by mmdebstrap."""
 
-    def __init__(self, release, cache, logs):
-        self.release = release
+    def __init__(self, release, cache, logs, programs):
+        self.release, self.programs = release, programs
         self.folder = cache / release
         self.path = self.folder / "root"
         self.deb = self.folder / "deb"
@@ -106,7 +108,7 @@ class Root:
         self.log = logs / f"{release}.log"
 
     def make(self):
-        recipe = digest(INCLUDE, NETWORK_UNIT, NETWORK_SCRIPT)
+        recipe = digest(INCLUDE, self.programs, NETWORK_UNIT, NETWORK_SCRIPT)
         stamp = self.folder / "root.stamp"
         if stamp.exists() and stamp.read_text() == recipe and time.time() - stamp.stat().st_mtime < WEEK:
             return
@@ -129,8 +131,16 @@ class Root:
         self.write("etc/ssh/sshd_config.d/machine.conf", "PermitRootLogin prohibit-password\nUseDNS no\n"
                    "MaxSessions 64\nMaxStartups 64\n")
         self.write("root/.ssh/config", "StrictHostKeyChecking no\nUserKnownHostsFile /dev/null\nLogLevel ERROR\n")
+        if self.programs:
+            self.furnish_programs()
         self.chroot("systemctl enable machine-network; systemctl mask systemd-timesyncd apt-daily.timer "
                     "apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer; true")
+
+    def furnish_programs(self):
+        self.write("usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)
+        self.write("etc/postgresql-common/createcluster.conf", "create_main_cluster = false\n")
+        self.chroot(f"apt-get -qq -o Dpkg::Options::=--force-confold install --no-install-recommends {self.programs} && "
+                    "systemctl disable redis-server nginx postgresql nfs-server && rm /usr/sbin/policy-rc.d")
 
     def let_in(self):
         """The key, and nothing else, opens a machine to the test and to other machines."""
@@ -210,7 +220,7 @@ class Root:
         self.next_packages(build / "deb.next")
         self.chroot("apt-get -qq --download-only install corosync /root/dvs/build/deb/*.deb")
         image.unlink(missing_ok=True)
-        logged(self.log, ["mke2fs", "-q", "-t", "ext4", "-d", self.path, image, "2000M"])
+        logged(self.log, ["mke2fs", "-q", "-t", "ext4", "-d", self.path, image, "2500M"])
         stamp.write_text(now)
         return image
 

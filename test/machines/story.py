@@ -7,6 +7,7 @@ call; it starts on alpha.
 import re
 import time
 
+import programs
 from cluster import Cluster, Client
 from document import Document
 from machine import until
@@ -33,7 +34,8 @@ class Story:
         stages = (self.boot,) if self.only == ["boot"] else (self.boot, self.install, self.form)
         if not all(self.check(scenario) for scenario in stages):
             return 1
-        full = (self.move, self.other_release, self.drain, self.rotate, self.rotate_corosync, self.upgrade, self.killed, self.stopped,
+        full = (self.move, self.other_release, self.drain, self.tree, self.redis, self.nginx,
+                self.postgresql, self.rotate, self.rotate_corosync, self.upgrade, self.killed, self.stopped,
                 self.cut, self.replaced, self.removed)
         for scenario in full if self.gamma else (self.move, self.killed_of_two):
             if not self.only or scenario.__name__ in self.only:
@@ -123,6 +125,24 @@ class Story:
         for client in clients:
             client.ends_well()
         self.alpha.must("dvs stop 0 14")
+
+    # Programs that know nothing of it.
+
+    def tree(self):
+        """a shell moves between two machines with its children and the pipes between them"""
+        programs.tree(self.cluster)
+
+    def redis(self):
+        """redis moves between two machines, and a client on the third one counts on over its connection"""
+        programs.redis(self.cluster)
+
+    def nginx(self):
+        """nginx moves with its workers, and a client on the third machine keeps its connection"""
+        programs.nginx(self.cluster)
+
+    def postgresql(self):
+        """PostgreSQL moves with its sessions, and no transaction of pgbench is lost or fails"""
+        programs.postgresql(self.cluster)
 
     # What may befall it.
 
