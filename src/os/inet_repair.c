@@ -364,7 +364,7 @@ static int hear(int fd, const struct os_inet_made *made, enum os_inet_segment_ki
 	struct pollfd seen = { .fd = fd, .events = kind == OS_INET_SEGMENT_END ? POLLRDHUP : 0 };
 	int r = 0;
 
-	/* An address of IPv6 that has just been given is told to the routes a moment later: the packet is lost before. */
+	/* The routes know an IPv6 address that has just been given a moment later: packets are lost before. */
 	for (int ms = 0; ms < ARRIVES_MS && r == 0; ms += AGAIN_MS) {
 		r = os_inet_packet_segment(&way, &segment);
 		if (r == 0 && poll(&seen, 1, AGAIN_MS) > 0)
