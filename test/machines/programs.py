@@ -58,7 +58,8 @@ class Questions:
 
     def __init__(self, machine, script):
         self.machine = machine
-        self.child = machine.begin(f"rm -f /root/answers /root/end; {{ {script}; }} >/root/answers 2>&1; echo $?")
+        machine.must("rm -f /root/answers /root/end")
+        self.child = machine.begin(f"{{ {script}; }} >/root/answers 2>&1; echo $?")
 
     def count(self):
         return int(self.machine.must("cat /root/answers 2>/dev/null | wc -l"))
