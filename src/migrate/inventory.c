@@ -227,13 +227,6 @@ int inventory_read_thread(struct inventory *inventory, uint32_t index)
 	return 0;
 }
 
-static int vtid_of(const struct inventory *inventory, pid_t tid)
-{
-	const struct inventory_thread *thread = inventory_thread(inventory, tid);
-
-	return thread ? thread->vtid : 0;
-}
-
 static uint64_t read_number(struct inventory *inventory, const char *name, int base,
 			    uint64_t otherwise)
 {
@@ -421,7 +414,9 @@ static int parse_timer(struct inventory *inventory, const char *text, struct ref
 	else
 		timer.notify = strcmp(how, "none") == 0 ? 1 : 2;
 	if (timer.notify == 4) {
-		timer.tid = vtid_of(inventory, target);
+		const struct inventory_thread *thread = inventory_thread(inventory, target);
+
+		timer.tid = thread ? thread->vtid : 0;
 		if (!timer.tid)
 			return refusal_set(refusal, EDVSPROCSTS,
 					   "POSIX timer %d signals a thread that has ended",
