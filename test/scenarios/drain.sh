@@ -34,7 +34,7 @@ end
 # The reasons are sentences, for people and for programs.
 begin "each process that stays has a sentence, in the text and in JSON, and a dry run says the same"
 timeout 10 dvs -n 1 run 0 20 -- sh -c 'exec sleep 1000 3<>/proc/sys/kernel/hostname' >/dev/null || fail "run 20"
-timeout 10 dvs -n 1 run 0 21 -- python3 -c 'import socket, time; s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW); time.sleep(1000)' >/dev/null || fail "run 21"
+timeout 10 dvs -n 1 run 0 21 -- python3 -c 'import socket, time; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); time.sleep(1000)' >/dev/null || fail "run 21"
 timeout 10 dvs -n 1 run 0 22 -- sleep 1000 >/dev/null || fail "run 22"
 sleep 1
 for how in --dry-run ""; do
