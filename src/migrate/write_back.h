@@ -5,9 +5,10 @@
 #include "migrate/files.h"
 
 /*
- * A file of a network file system that the process writes. What it has written stands in the memory of this machine for
- * some time, where the target cannot see it, and would be written over what the process writes there. So it is written
- * back to the server twice: before the process is stopped, which may take long, and while it stands, for the rest.
+ * A file of a network file system that the process writes. Its new pages stand in the memory of this machine for some
+ * time, where the target cannot see them, and would come over those that the process writes there. So the file is
+ * written back to the server twice: before the process is stopped, which may take long, and while it stands, for the
+ * rest.
  */
 
 /* Whether there is anything to be done for it. */
