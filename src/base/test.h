@@ -112,10 +112,10 @@ TEST_LOOKS_UNUSED static void test_skip(const char *why)
 
 /* TEST() of a function that counts the threads of its children. */
 #ifdef __SANITIZE_THREAD__
-#define TEST_OF_THREADS(fn)                                                    \
-	do {                                                                   \
-		(void)(fn);                                                    \
-		test_skip(#fn ": the sanitizer has a thread in each process"); \
+#define TEST_OF_THREADS(fn)                                                        \
+	do {                                                                       \
+		(void)(fn);                                                        \
+		test_skip(#fn ": the sanitizer has threads and forks of its own"); \
 	} while (0)
 #else
 #define TEST_OF_THREADS(fn) TEST(fn)

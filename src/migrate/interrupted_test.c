@@ -210,6 +210,6 @@ int main(void)
 	TEST(test_mended);
 	TEST(test_translated);
 	TEST_OF_THREADS(test_noted);
-	TEST(test_awaits_child);
+	TEST_OF_THREADS(test_awaits_child); /* a vfork is a fork there */
 	return test_end();
 }
