@@ -4,12 +4,9 @@
 #include <assert.h>
 #include <errno.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include "os/file.h"
 
 _Static_assert(sizeof(cpu_set_t) == OS_AFFINITY_BYTES, "as many CPUs as the library knows");
 
@@ -41,23 +38,9 @@ bool os_affinity_here(struct os_affinity *affinity)
 	return true;
 }
 
-/* The kernel's form of a list: "0-3,8". */
 unsigned os_affinity_possible(void)
 {
-	char text[256] = "";
-	unsigned count = 0;
-	ssize_t length = os_file_read("/sys/devices/system/cpu/possible", text, sizeof(text));
+	long count = sysconf(_SC_NPROCESSORS_CONF);
 
-	for (char *at = text, *end; length > 0; at = end + 1) {
-		unsigned long first = strtoul(at, &end, 10), last = first;
-
-		if (end == at)
-			break;
-		if (*end == '-')
-			last = strtoul(end + 1, &end, 10);
-		count += last >= first ? (unsigned)(last - first + 1) : 1;
-		if (*end != ',')
-			break;
-	}
-	return count ? count : 1;
+	return count > 0 ? (unsigned)count : 1;
 }
