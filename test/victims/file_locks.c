@@ -26,14 +26,6 @@ static int probe
 	[FILES]; /* another description, which stays open: a close would give up locks of the process */
 static uint32_t *child_has;
 
-static int open_one(int which)
-{
-	int opened = open(path[which], O_RDWR | O_CREAT, 0600);
-
-	VICTIM_CHECK(opened >= 0);
-	return opened;
-}
-
 static bool set(int file, int command, int type, off_t start, off_t length)
 {
 	struct flock range = {
@@ -70,9 +62,10 @@ static bool is_excluded(int which, int operation)
 static void build(void)
 {
 	for (int i = 0; i < FILES; i++) {
-		snprintf(path[i], sizeof(path[i]), "/tmp/dvs-victim-locks-%d-%d", getpid(), i);
-		fd[i] = open_one(i);
-		probe[i] = open_one(i);
+		snprintf(path[i], sizeof(path[i]), "/tmp/dvs-victim-locks-XXXXXX");
+		fd[i] = mkstemp(path[i]);
+		probe[i] = open(path[i], O_RDWR);
+		VICTIM_CHECK(fd[i] >= 0 && probe[i] >= 0);
 	}
 	VICTIM_CHECK(set(fd[OWN], F_SETLK, F_WRLCK, 100, 50));
 	VICTIM_CHECK(set(fd[OWN], F_SETLK, F_RDLCK, 300, 0));
