@@ -11,6 +11,7 @@
 
 #include "base/test.h"
 #include "dvk/errors.h"
+#include "migrate/found_test.h"
 #include "migrate/kind.h"
 #include "migrate/made_proc_test.h"
 #include "os/procdir.h"
@@ -85,34 +86,19 @@ static void test_mapped(void)
 /* A descriptor that is open for writing: once before the stop, and once in it. */
 static void test_open(void)
 {
-	struct image_description image = { .kind = IMAGE_DESCRIPTION_FILE,
-					   .id = 1,
-					   .flags = O_RDWR };
 	struct descriptions all = { 0 };
-	char entry[32];
-	struct os_status status;
+	const struct found found = {
+		.all = &all, .files = &files, .refusal = &why, .info = "pos:\t0\n"
+	};
 
 	begin(IMAGE_FILE_WRITTEN);
-	snprintf(entry, sizeof(entry), "fd/%d", fd);
-	CHECK_EQ(os_status(fd, &status), 0);
-	const struct kind_seen seen = { .pid = getpid(),
-					.dir = dir,
-					.number = fd,
-					.entry = entry,
-					.link = path,
-					.status = &status,
-					.info = "pos:\t0\n",
-					.files = &files };
-
-	CHECK_EQ(kind_file.find(&seen, &image, &why), 1);
+	CHECK_EQ(found_add(&found, IMAGE_DESCRIPTION_FILE, fd, path), 1);
 	CHECK_EQ(synced, 1);
-	struct description *description = descriptions_add(&all, &image, &kind_file);
+	struct description *description = &all.description[0];
 	const struct kind_frozen frozen = { .pid = getpid(),
 					    .descriptions = &all,
 					    .files = &files };
 
-	description->pid = getpid();
-	description->number = fd;
 	CHECK_EQ(kind_file.write(&frozen, description, &why), 0);
 	CHECK_EQ(synced, 2);
 	answer = -EIO;
