@@ -13,6 +13,7 @@
 #include "migrate/stage_test.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,20 +137,56 @@ TEST_LOOKS_UNUSED static unsigned count_fds(void)
 	return count;
 }
 
-/* How many huge pages the machine keeps. It may not let itself be told; then the victim has none. */
-TEST_LOOKS_UNUSED static unsigned long keep_huge_pages(unsigned long wanted)
+TEST_LOOKS_UNUSED static bool change_huge_pages(long by)
 {
 	FILE *file = fopen("/proc/sys/vm/nr_hugepages", "r+");
-	unsigned long before = wanted;
+	long count;
+	bool good = file && fscanf(file, "%ld", &count) == 1;
 
-	if (!file)
-		return wanted;
-	if (fscanf(file, "%lu", &before) == 1 && before != wanted) {
+	if (good) {
 		rewind(file);
-		fprintf(file, "%lu", wanted);
+		good = fprintf(file, "%ld", count + by > 0 ? count + by : 0) > 0;
 	}
-	fclose(file);
-	return before;
+	return file && fclose(file) == 0 && good;
+}
+
+struct huge_pages {
+	int end;
+	pid_t keeper;
+};
+
+/*
+ * The machine has so many huge pages more until they are given back. A process of their own does that, so that it is
+ * done for a test which was killed as well. A machine may not let itself be told: then the victim has none.
+ */
+TEST_LOOKS_UNUSED static struct huge_pages more_huge_pages(long more)
+{
+	struct huge_pages pages = { .end = -1 };
+	int ends[2];
+	char byte;
+
+	if (pipe2(ends, O_CLOEXEC) < 0 || !change_huge_pages(more))
+		return pages;
+	pages.end = ends[1];
+	pages.keeper = fork();
+	if (pages.keeper == 0) {
+		setsid();
+		close_range(0, 2, 0);
+		close(ends[1]);
+		_exit(read(ends[0], &byte, 1) < 0 || !change_huge_pages(-more));
+	}
+	close(ends[0]);
+	return pages;
+}
+
+TEST_LOOKS_UNUSED static void give_back_huge_pages(struct huge_pages pages)
+{
+	int status = -1;
+
+	if (pages.end < 0)
+		return;
+	close(pages.end);
+	CHECK(waitpid(pages.keeper, &status, 0) == pages.keeper && status == 0);
 }
 
 TEST_LOOKS_UNUSED static bool act_possible(void)

@@ -506,11 +506,11 @@ int main(void)
 
 	if (!act_possible())
 		return test_end();
-	unsigned long huge_pages = keep_huge_pages(HUGE_PAGES);
+	struct huge_pages huge_pages = more_huge_pages(HUGE_PAGES);
 
 	if (getenv("DVS_ONLY_CARRIED")) {
 		TEST(test_carried);
-		keep_huge_pages(huge_pages);
+		give_back_huge_pages(huge_pages);
 		return test_end();
 	}
 	TEST(test_stop_signal);
@@ -526,7 +526,7 @@ int main(void)
 	TEST(test_busy);
 	TEST(test_late_signal);
 	TEST(test_foreign);
-	keep_huge_pages(huge_pages);
+	give_back_huge_pages(huge_pages);
 	CHECK_EQ(count_fds(), fds);
 	return test_end();
 }
