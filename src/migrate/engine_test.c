@@ -9,7 +9,6 @@
 #include "base/test.h"
 #include "dvk/errors.h"
 #include "migrate/act_test.h"
-#include "migrate/engine_victims_test.h"
 #include "migrate/fault.h"
 
 #include <errno.h>
@@ -20,6 +19,9 @@
 
 #define ROUNDS	   4
 #define HUGE_PAGES 40 /* for the victim that has some, on both sides */
+
+/* The programs of test/victims that move, each with a kind of state that it checks itself. */
+static const char *const carried[] = { CARRIED };
 
 static bool is_wanted(const char *victim)
 {
