@@ -39,7 +39,7 @@ call() { # NAME ADDRESS CONNECTIONS
 	caller[$1]=$!
 	until_true 5 said "$1" || fail "client $1 says nothing: $(<"$tmp/call.$1.err")"
 }
-said() { [[ $(tail -n 1 "$tmp/call.$1") == connections=* ]]; }
+said() { [[ $(tail -n 1 "$tmp/call.$1" 2>/dev/null) == connections=* ]]; }
 # A number that it said last.
 last() { sed -n "\$s/.*$2=\([0-9]*\).*/\1/p" "$tmp/call.$1"; }
 has_more() { (($(last "$1" "$2") > $3)); }
@@ -57,13 +57,8 @@ calls_end() { # NAME...
 	done
 }
 
-# Again where datagrams have come in that very moment, which are not carried.
 try3() { # EP NODE
-	local try
-	for ((try = 0; try < 50; try++)); do
-		moved=$(timeout 30 dvs migrate 3 "$1" "$2" --json 2>"$tmp/err")
-		grep -q 'has datagrams in it' "$tmp/err" || break
-	done
+	moved=$(timeout 30 dvs migrate 3 "$1" "$2" --json 2>"$tmp/err")
 }
 move3() { # EP NODE
 	try3 "$1" "$2"
