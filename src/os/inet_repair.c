@@ -31,7 +31,6 @@
 #define STATE_CLOSING	 11
 #define MSS_OF_NONE	 536  /* the least that each machine takes */
 #define ARRIVES_MS	 1000 /* of a packet to this very machine, which is there at once */
-#define AGAIN_MS	 5
 
 _Static_assert(sizeof(struct tcp_repair_window) == 5 * sizeof(uint32_t),
 	       "the stream's window is the kernel's");
@@ -362,15 +361,9 @@ static int hear(int fd, const struct os_inet_made *made, enum os_inet_segment_ki
 		.window = window < UINT16_MAX ? (uint16_t)window : UINT16_MAX,
 	};
 	struct pollfd seen = { .fd = fd, .events = kind == OS_INET_SEGMENT_END ? POLLRDHUP : 0 };
-	int r = 0;
+	int r = os_inet_packet_segment(&way, &segment);
 
-	/* The routes know an IPv6 address that has just been given a moment later: packets are lost before. */
-	for (int ms = 0; ms < ARRIVES_MS && r == 0; ms += AGAIN_MS) {
-		r = os_inet_packet_segment(&way, &segment);
-		if (r == 0 && poll(&seen, 1, AGAIN_MS) > 0)
-			return 0;
-	}
-	return r ? r : -ETIMEDOUT;
+	return r == 0 && poll(&seen, 1, ARRIVES_MS) <= 0 ? -ETIMEDOUT : r;
 }
 
 /* A socket in the place of the other end, which says nothing: without one the kernel would answer for it. */

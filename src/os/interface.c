@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "os/lock.h"
+#include "os/self.h"
 
 #define MARK	    213 /* IFA_PROTO and rtm_protocol: no other program's that is known */
 #define BUFFER	    8192
@@ -21,6 +22,8 @@
 #define V4_BYTES    4
 #define DUMP_TRIES  100
 #define HOLE_METRIC 1 /* before routes that lead elsewhere */
+#define ROUTED_MS \
+	1000 /* until a worker of the kernel has added the route to an address, which is idle otherwise */
 
 /* ---- the addresses of the machine ---- */
 
@@ -157,6 +160,40 @@ static struct nlmsghdr *about_address(uint8_t *buffer, uint16_t type, uint16_t f
 	return head;
 }
 
+static int on_way(const struct nlmsghdr *head, void *ctx)
+{
+	const struct rtmsg *body = mnl_nlmsg_get_payload(head);
+
+	*(bool *)ctx = body->rtm_type == RTN_LOCAL;
+	return MNL_CB_STOP;
+}
+
+/* Whether the routes of the interface have it as an address of this machine. */
+static bool is_routed(uint32_t index, struct address address)
+{
+	uint8_t buffer[BUFFER];
+	struct nlmsghdr *head = begin(buffer, RTM_GETROUTE, 0);
+	struct rtmsg *body = mnl_nlmsg_put_extra_header(head, sizeof(*body));
+	bool is_local = false;
+
+	body->rtm_family = family_of(address);
+	body->rtm_dst_len = (uint8_t)(bytes_of(address) * 8);
+	mnl_attr_put(head, RTA_DST, bytes_of(address), first_of(&address));
+	mnl_attr_put_u32(head, RTA_OIF, index);
+	return ask(head, on_way, &is_local) == 0 && is_local;
+}
+
+/* A worker of the kernel adds the route to an IPv6 address: before, packets for it are lost, or leave the machine. */
+static int await_route(uint32_t index, struct address address)
+{
+	for (int ms = 0; !is_routed(index, address); ms++) {
+		if (ms == ROUTED_MS)
+			return -ETIMEDOUT;
+		os_self_sleep_ms(1);
+	}
+	return 0;
+}
+
 int os_interface_give(uint32_t index, struct address address, uint32_t seconds)
 {
 	/* Not preferred: a packet of another program that has chosen no address has another one. */
@@ -170,7 +207,9 @@ int os_interface_give(uint32_t index, struct address address, uint32_t seconds)
 		mnl_attr_put_u32(head, IFA_FLAGS, IFA_F_NODAD | IFA_F_NOPREFIXROUTE);
 	mnl_attr_put_u8(head, IFA_PROTO, MARK);
 	mnl_attr_put(head, IFA_CACHEINFO, sizeof(times), &times);
-	return ask(head, NULL, NULL);
+	int r = ask(head, NULL, NULL);
+
+	return r ? r : await_route(index, address);
 }
 
 int os_interface_take(uint32_t index, struct address address)

@@ -32,7 +32,10 @@ int os_interface_find(const struct address_net *net, struct os_interface *interf
 /* The one that has this address. -ENODEV. */
 int os_interface_with(struct address address, struct os_interface *interface);
 
-/* The address is usable at once. Again: its time begins anew. */
+/*
+ * The address is usable at once: it waits until packets come to it, for a second at most. -ETIMEDOUT: the machine has
+ * it, and no packet for it comes. Again: its time begins anew.
+ */
 int os_interface_give(uint32_t index, struct address address, uint32_t seconds);
 int os_interface_take(uint32_t index, struct address address); /* -EADDRNOTAVAIL: it is not there */
 int os_interface_dig(struct address address);		       /* a hole; -EEXIST */

@@ -3,6 +3,7 @@
 #include "os/interface.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 
 #include "base/test.h"
 #include "os/child.h"
+#include "os/inet_datagrams.h"
 
 #define SECONDS 60
 
@@ -106,6 +108,38 @@ static void test_addresses(void)
 {
 	give_and_take("10.7.0.5/24");
 	give_and_take("fd07::5/64");
+}
+
+#define LIVES 100
+
+/* A packet for it comes, however soon after it was given. */
+static void use_at_once(const char *text)
+{
+	const struct address_net net = net_of(text);
+	const struct os_inet_kind kind = { .is_v6 = !address_is_v4(net.address), .is_udp = true };
+	const struct os_inet_end any = { .port = 5353 };
+	const struct os_inet_way way = { .from = { net.address, 7 }, .to = { net.address, 5353 } };
+	struct os_interface interface;
+	int fd = os_inet_new(&kind);
+	char byte;
+
+	CHECK_EQ(os_inet_bind(fd, kind.is_v6, &any), 0);
+	CHECK_EQ(os_interface_find(&net, &interface), 0);
+	for (int i = 0; i < LIVES; i++) {
+		CHECK_EQ(os_interface_give(interface.index, net.address, SECONDS), 0);
+		CHECK_EQ(os_inet_datagrams_put(&way, (const uint8_t *)"x", 1), 0);
+		CHECK_EQ(poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 5000), 1);
+		CHECK_EQ(recv(fd, &byte, 1, MSG_DONTWAIT), 1);
+		CHECK_EQ(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
+		CHECK_EQ(os_interface_take(interface.index, net.address), 0);
+	}
+	close(fd);
+}
+
+static void test_usable_at_once(void)
+{
+	use_at_once("10.7.0.5/24");
+	use_at_once("fd07::5/64");
 }
 
 static void test_holes(void)
@@ -261,6 +295,7 @@ int main(void)
 		return 77;
 	TEST(test_find);
 	TEST(test_addresses);
+	TEST(test_usable_at_once);
 	TEST(test_holes);
 	TEST(test_time);
 	TEST(test_announced);
