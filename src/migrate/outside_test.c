@@ -113,6 +113,20 @@ static void *call(void *unused)
 	return unused;
 }
 
+/* As os_interface_give() does it: a worker of the kernel adds the route to an address of IPv6 a moment later. */
+static void await_route(pid_t pid, const char *address)
+{
+	char only[64], output[512] = "";
+	char *argv[] = { "ip", "route", "get", only, NULL };
+
+	snprintf(only, sizeof(only), "%.*s", (int)strcspn(address, "/"), address);
+	for (int ms = 0; ms < 5000 && strncmp(output, "local ", 6); ms += 5) {
+		usleep(5000);
+		os_child_run(argv, pid, "", output, sizeof(output));
+	}
+	CHECK(strncmp(output, "local ", 6) == 0);
+}
+
 /* Addresses are there at once: nobody is asked whether another one has them. */
 static void change(pid_t pid, const char *verb, const char *address, const char *device)
 {
@@ -121,6 +135,8 @@ static void change(pid_t pid, const char *verb, const char *address, const char 
 	snprintf(text, sizeof(text), "address %s %s dev %s%s\n", verb, address, device,
 		 family == &v6 && strcmp(verb, "add") == 0 ? " nodad" : "");
 	run_ip(pid, text);
+	if (strcmp(verb, "add") == 0)
+		await_route(pid, address);
 }
 
 static void drop(pid_t pid, const char *verb)
