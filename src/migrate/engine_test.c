@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 
 #define ROUNDS	   4
+#define NONE_YET   UINT32_MAX
 #define HUGE_PAGES 40 /* for the victim that has some, on both sides */
 
 /* The programs of test/victims that move, each with a kind of state that it checks itself. */
@@ -132,15 +133,29 @@ static void test_changed_tree(void)
 	try_changed("orphans", end_passing);
 }
 
+/* The file of the victim file_locks that it has opened as that many after the first one, each twice: opened anew. */
+static int open_locked(pid_t pid, int which)
+{
+	char name[64], path[64] = "";
+
+	for (int number = 0, seen = 0; number < 64; number++) {
+		snprintf(name, sizeof(name), "/proc/%d/fd/%d", (int)pid, number);
+		ssize_t length = readlink(name, path, sizeof(path) - 1);
+
+		if (length > 0 && strncmp(path, "/tmp/dvs-victim-locks-", 22) == 0 &&
+		    seen++ == 2 * which)
+			return open(name, O_RDWR | O_CLOEXEC);
+	}
+	return -1;
+}
+
 /* Tries all the time to get locks that the victim file_locks has: of descriptions, which are never without an owner. */
-static void contend(uint32_t *got)
+static void contend(pid_t pid, uint32_t *got)
 {
 	struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	int opened = open("/tmp/dvs-victim-locks-1000-1", O_RDWR | O_CLOEXEC);
-	int whole = open("/tmp/dvs-victim-locks-1000-2", O_RDWR | O_CLOEXEC);
+	int opened = open_locked(pid, 1), whole = open_locked(pid, 2);
 
-	if (opened < 0 || whole < 0)
-		__atomic_store_n(got, 1000000, __ATOMIC_RELEASE);
+	__atomic_store_n(got, opened < 0 || whole < 0 ? 1000000 : 0, __ATOMIC_RELEASE);
 	for (;;) {
 		bool one = fcntl(opened, F_OFD_SETLK, &range) == 0;
 		bool other = flock(whole, LOCK_EX | LOCK_NB) == 0;
@@ -157,10 +172,13 @@ static void test_locks_without_gap(void)
 	struct act act;
 
 	CHECK_OR_RETURN(got != MAP_FAILED && begin(&act, "file_locks", NULL));
+	__atomic_store_n(got, NONE_YET, __ATOMIC_RELEASE);
 	pid_t contender = fork();
 
 	if (contender == 0)
-		contend(got);
+		contend(act.pid, got);
+	while (__atomic_load_n(got, __ATOMIC_ACQUIRE) == NONE_YET)
+		usleep(1000);
 	bool good = true;
 
 	for (int round = 0; round < 2 * ROUNDS && good; round++) {
