@@ -122,48 +122,42 @@ int os_inode_set_mtime(int fd, int64_t s, uint32_t ns)
 	return futimens(fd, times) < 0 ? -errno : 0;
 }
 
-static int make_and_remove(int place, const char *name)
+static int make_and_remove(int place, const char *name, bool is_folder)
 {
-	if (mkdirat(place, name, 0700) < 0)
+	const int how = is_folder ? O_RDONLY | O_DIRECTORY : O_PATH;
+
+	if ((is_folder ? mkdirat(place, name, 0700) : mkfifoat(place, name, 0600)) < 0)
 		return -errno;
-	int fd = openat(place, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(place, name, how | O_NOFOLLOW | O_CLOEXEC);
 	int error = errno;
 
-	unlinkat(place, name, AT_REMOVEDIR);
+	unlinkat(place, name, is_folder ? AT_REMOVEDIR : 0);
 	return fd < 0 ? -error : fd;
 }
 
-int os_inode_nameless_folder(int place, const char *name)
+/* Under that name for a moment; where it is taken, or empty, under another one. */
+static int make_nameless(int place, const char *name, bool is_folder)
 {
 	char other[48];
 
 	assert(place >= 0);
-	int r = *name ? make_and_remove(place, name) : -EEXIST;
+	int r = *name ? make_and_remove(place, name, is_folder) : -EEXIST;
 
 	for (unsigned try = 0; r == -EEXIST && try < NAMES_TRIED; try++) {
-		snprintf(other, sizeof(other), ".dvs-folder-%d-%u", (int)gettid(), try);
-		r = make_and_remove(place, other);
+		snprintf(other, sizeof(other), ".dvs-made-%d-%u", (int)gettid(), try);
+		r = make_and_remove(place, other, is_folder);
 	}
 	return r;
 }
 
+int os_inode_nameless_folder(int place, const char *name)
+{
+	return make_nameless(place, name, true);
+}
+
 int os_inode_nameless_fifo(int place)
 {
-	char name[48];
-	int r = -EEXIST;
-
-	assert(place >= 0);
-	for (unsigned try = 0; r == -EEXIST && try < NAMES_TRIED; try++) {
-		snprintf(name, sizeof(name), ".dvs-fifo-%d-%u", (int)gettid(), try);
-		r = mkfifoat(place, name, 0600) < 0 ? -errno : 0;
-	}
-	if (r < 0)
-		return r;
-	int fd = openat(place, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	int error = errno;
-
-	unlinkat(place, name, 0);
-	return fd < 0 ? -error : fd;
+	return make_nameless(place, "", false);
 }
 
 bool os_inode_has_attributes(int fd)

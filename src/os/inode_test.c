@@ -198,7 +198,6 @@ static void test_time(void)
 	close(fd);
 }
 
-/* A socket always has the name of its protocol as one. */
 static void test_nameless_folder(void)
 {
 	char folder[] = "/tmp/dvs-nameless-XXXXXX", name[64], link[128] = "";
@@ -225,6 +224,25 @@ static void test_nameless_folder(void)
 	close(place);
 }
 
+static void test_nameless_fifo(void)
+{
+	char folder[] = "/tmp/dvs-nameless-XXXXXX";
+	struct stat status;
+
+	CHECK_OR_RETURN(mkdtemp(folder));
+	int place = open(folder, O_PATH | O_CLOEXEC);
+	int fd = os_inode_nameless_fifo(place);
+
+	CHECK(fd >= 0 && fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode));
+	CHECK_EQ(status.st_nlink, 0);
+	CHECK(fcntl(fd, F_GETFL) & O_PATH); /* it is no end of it */
+	close(fd);
+	CHECK_EQ(rmdir(folder), 0);
+	CHECK_EQ(os_inode_nameless_fifo(place), -ENOENT);
+	close(place);
+}
+
+/* A socket always has the name of its protocol as one. */
 static void test_attributes(void)
 {
 	int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), fd = make_file();
@@ -254,6 +272,7 @@ int main(void)
 	TEST(test_size);
 	TEST(test_time);
 	TEST(test_nameless_folder);
+	TEST(test_nameless_fifo);
 	TEST(test_attributes);
 	tear_down();
 	return test_end();
