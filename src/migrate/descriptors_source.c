@@ -272,22 +272,24 @@ static int describe_all(struct look *look)
 	return r;
 }
 
-/* Kinds whose descriptions are looked at together, before each is checked alone. */
+/* Kinds whose descriptions are looked at together, before each is checked alone: each kind once. */
 static int meet(struct descriptions *descriptions, struct refusal *refusal)
 {
-	const struct kind *last = NULL;
+	uint64_t met = 0;
 
 	for (uint32_t i = 0; i < descriptions->count; i++) {
 		const struct description *description = &descriptions->description[i];
 		const struct kind *kind = description->kind;
+		uint64_t bit = UINT64_C(1) << description->image.kind;
 
-		if (!kind->meet || kind == last)
+		assert(description->image.kind < 64);
+		if (!kind->meet || met & bit)
 			continue;
 		int r = kind->meet(descriptions, description->image.kind, refusal);
 
 		if (r)
 			return r;
-		last = kind;
+		met |= bit;
 	}
 	return 0;
 }

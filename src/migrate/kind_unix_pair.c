@@ -16,6 +16,7 @@
 #include "dvk/errors.h"
 #include "migrate/restore_unix.h"
 #include "migrate/unix_connection.h"
+#include "migrate/unix_ends.h"
 #include "migrate/unix_extras.h"
 #include "migrate/unix_queue.h"
 #include "os/open.h"
@@ -24,7 +25,6 @@
 #include "os/socket.h"
 #include "os/unix_pair.h"
 
-#define LISTS_MAX      3 /* of all sockets, in which those of the process are looked for */
 #define SIZE_MAX_BYTES (64u << 20)
 #define OPTION_SENDER  8u /* SO_PASSCRED, as os_unix_pair_options() has it */
 
@@ -192,46 +192,11 @@ static bool is_first(const struct descriptions *descriptions, const struct descr
 	return true;
 }
 
-/* All of them, by inode. */
-struct ends {
-	struct description **end; /* owned */
-	uint32_t count;
-};
-
-static int by_inode(const void *a, const void *b)
-{
-	struct description *const *one = a, *const *other = b;
-
-	return ((*one)->inode > (*other)->inode) - ((*one)->inode < (*other)->inode);
-}
-
-static bool collect(struct ends *ends, const struct descriptions *descriptions)
-{
-	ends->end = calloc(descriptions->count, sizeof(struct description *));
-	if (!ends->end)
-		return false;
-	for (uint32_t i = 0; i < descriptions->count; i++)
-		if (is_pair(&descriptions->description[i]))
-			ends->end[ends->count++] = &descriptions->description[i];
-	assert(ends->count);
-	qsort(ends->end, ends->count, sizeof(struct description *), by_inode);
-	return true;
-}
-
-static struct description *find_inode(const struct ends *ends, uint64_t inode)
-{
-	struct description wanted = { .inode = inode }, *key = &wanted;
-	struct description **found =
-		bsearch(&key, ends->end, ends->count, sizeof(struct description *), by_inode);
-
-	return found ? *found : NULL;
-}
-
 static int on_pair(void *ctx, uint32_t inode, uint32_t peer)
 {
-	const struct ends *ends = ctx;
-	struct description *end = find_inode(ends, inode);
-	struct description *other = peer ? find_inode(ends, peer) : NULL;
+	const struct unix_ends *ends = ctx;
+	struct description *end = unix_ends_find(ends, inode);
+	struct description *other = peer ? unix_ends_find(ends, peer) : NULL;
 
 	if (!end || (peer && !other))
 		return 0;
@@ -243,23 +208,19 @@ static int on_pair(void *ctx, uint32_t inode, uint32_t peer)
 	return 0;
 }
 
-static bool all_known(const struct ends *ends)
+static bool is_known(const struct description *end)
 {
-	for (uint32_t i = 0; i < ends->count; i++)
-		if (!body_of(&ends->end[i]->image).owner)
-			return false;
-	return true;
+	return body_of(&end->image).owner;
 }
 
-/* A list that the kernel makes while other sockets come and go may lack some. */
 static int find_peers(const struct descriptions *descriptions)
 {
-	struct ends ends = { 0 };
-	int r = collect(&ends, descriptions) ? 0 : -ENOMEM;
+	struct unix_ends ends;
+	int r = unix_ends_collect(&ends, descriptions, is_pair) ? 0 : -ENOMEM;
 
-	for (int i = 0; i < LISTS_MAX && r == 0 && !all_known(&ends); i++)
-		r = os_unix_pair_each(on_pair, &ends);
-	free(ends.end);
+	if (r == 0)
+		r = unix_ends_tell(&ends, is_known, on_pair, &ends);
+	unix_ends_free(&ends);
 	return r;
 }
 

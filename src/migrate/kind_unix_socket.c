@@ -15,6 +15,7 @@
 #include "dvk/errors.h"
 #include "migrate/restore_unix.h"
 #include "migrate/unix_datagrams.h"
+#include "migrate/unix_ends.h"
 #include "migrate/unix_place.h"
 #include "os/inode.h"
 #include "os/open.h"
@@ -163,24 +164,36 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 	return r ? r : 1;
 }
 
+static bool is_datagram(const struct description *description)
+{
+	return description->kind == &kind_unix_socket &&
+	       unix_socket_body(&description->image).type == OS_UNIX_DATAGRAM;
+}
+
+static bool is_known(const struct description *end)
+{
+	const struct unix_socket_body body = unix_socket_body(&end->image);
+
+	return body.peer || !(body.flags & SOCKET_CONNECTED);
+}
+
+struct meeting {
+	struct unix_ends ends;
+	const struct description *wanted; /* by a socket that does not move */
+};
+
 /* All of them that are connected datagram sockets learn their peer. */
 static int on_peer(void *ctx, uint32_t inode, uint32_t peer)
 {
-	struct descriptions *descriptions = ctx;
-	struct description *found = NULL;
-	const struct description *other = NULL;
+	struct meeting *meeting = ctx;
+	const struct description *other = peer ? unix_ends_find(&meeting->ends, peer) : NULL;
+	struct description *found = other ? unix_ends_find(&meeting->ends, inode) : NULL;
 
-	for (uint32_t i = 0; i < descriptions->count && peer; i++) {
-		struct description *at = &descriptions->description[i];
-
-		if (at->kind != &kind_unix_socket ||
-		    unix_socket_body(&at->image).type != OS_UNIX_DATAGRAM)
-			continue;
-		found = (uint32_t)at->inode == inode ? at : found;
-		other = (uint32_t)at->inode == peer ? at : other;
-	}
-	if (!found || !other)
+	if (!found) {
+		if (other && unix_socket_body(&other->image).name_bytes)
+			meeting->wanted = other;
 		return 0;
+	}
 	struct unix_socket_body body = unix_socket_body(&found->image);
 
 	body.peer = other->image.id;
@@ -188,70 +201,54 @@ static int on_peer(void *ctx, uint32_t inode, uint32_t peer)
 	return 0;
 }
 
-static int meet(struct descriptions *descriptions, uint32_t kind, struct refusal *refusal)
+/* The kernel is asked if there is one that has a peer, or that others may have as theirs. */
+static int meet_all(struct meeting *meeting)
 {
 	bool is_any = false;
 
-	for (uint32_t i = 0; i < descriptions->count && !is_any; i++) {
-		const struct image_description *image = &descriptions->description[i].image;
+	for (uint32_t i = 0; i < meeting->ends.count && !is_any; i++) {
+		const struct unix_socket_body body = unix_socket_body(&meeting->ends.end[i]->image);
 
-		is_any = image->kind == kind && unix_socket_body(image).flags & SOCKET_CONNECTED;
+		is_any = body.flags & SOCKET_CONNECTED || body.name_bytes;
 	}
-	int r = is_any ? os_unix_pair_each(on_peer, descriptions) : 0;
-
-	return r ? refusal_set(refusal, EDVSPROCSTS,
-			       "the kernel does not tell the peers of Unix sockets, so that they "
-			       "cannot move: %s",
-			       strerror(-r))
-		 : 0;
+	return is_any ? unix_ends_tell(&meeting->ends, is_known, on_peer, meeting) : 0;
 }
 
-/* Datagram sockets that are connected to one that moves, and stay. */
-struct asked {
-	const struct descriptions *descriptions;
-	uint64_t inode;
-};
-
-static int on_socket(void *ctx, uint32_t inode, uint32_t peer)
+static int meet(struct descriptions *descriptions, uint32_t kind, struct refusal *refusal)
 {
-	const struct asked *asked = ctx;
+	struct meeting meeting = { 0 };
+	int r = unix_ends_collect(&meeting.ends, descriptions, is_datagram) ? 0 : -ENOMEM;
 
-	if (peer != (uint32_t)asked->inode)
+	(void)kind;
+	if (r == 0)
+		r = meet_all(&meeting);
+	unix_ends_free(&meeting.ends);
+	if (r)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the kernel does not tell the peers of Unix sockets, so that "
+				   "they cannot move: %s",
+				   strerror(-r));
+	if (!meeting.wanted)
 		return 0;
-	for (uint32_t i = 0; i < asked->descriptions->count; i++)
-		if ((uint32_t)asked->descriptions->description[i].inode == inode)
-			return 0;
-	return 1;
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "a Unix socket of another process is connected to that of descriptor "
+			   "%d, which would stay behind: let it be closed first",
+			   meeting.wanted->number);
 }
 
 static int check(pid_t pid, const struct descriptions *descriptions,
 		 struct description *description, struct refusal *refusal)
 {
 	const struct unix_socket_body body = unix_socket_body(&description->image);
-	struct asked asked = { descriptions, description->inode };
 
-	(void)pid;
+	(void)pid, (void)descriptions;
 	if (body.flags & SOCKET_CONNECTED && !body.peer)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the process has a Unix socket open (descriptor %d) that is "
 				   "connected by name to one of another process, or to one that is "
 				   "closed, which cannot move to another node",
 				   description->number);
-	if (body.type != OS_UNIX_DATAGRAM || !body.name_bytes)
-		return 0;
-	int r = os_unix_pair_each(on_socket, &asked);
-
-	if (r == 0)
-		return 0;
-	if (r < 0)
-		return refusal_set(refusal, EDVSPROCSTS,
-				   "the kernel does not tell the peers of Unix sockets (descriptor "
-				   "%d), so that they cannot move: %s",
-				   description->number, strerror(-r));
-	return refusal_set(refusal, EDVSPROCSTS,
-			   "a Unix socket of another process is connected to that of descriptor "
-			   "%d, which would stay behind: let it be closed first",
-			   description->number);
+	return 0;
 }
 
 static int append_folder(const struct files *files, int dir, const struct os_unix_socket *socket,
