@@ -124,6 +124,7 @@ static int on_descriptor(struct look *look, int number)
 		return 0;
 	if (r < 0)
 		return r;
+	bool is_socket = strncmp(link, "socket:[", 8) == 0;
 	const struct kind_seen seen = {
 		.pid = descriptors_task(process),
 		.dir = process->dir,
@@ -131,6 +132,7 @@ static int on_descriptor(struct look *look, int number)
 		.entry = entry,
 		.link = link,
 		.status = &status,
+		.socket = is_socket ? os_pid_descriptor(descriptors_task(process), number) : -1,
 		.info = look->buffer->text,
 		.files = &look->tables->files,
 		.host = look->host,
@@ -139,10 +141,11 @@ static int on_descriptor(struct look *look, int number)
 	};
 
 	/* An urgent byte is told by a signal in any case. */
-	opened.signals = opened.signals || strncmp(link, "socket:", 7) == 0;
+	opened.signals = opened.signals || is_socket;
 	opened.device = status.device;
 	opened.inode = status.inode;
 	r = kind_find(&seen, &opened.image, &opened.kind, look->refusal);
+	os_close(seen.socket);
 	return r < 0 ? r : append(look, &opened);
 }
 

@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "migrate/kind.h"
@@ -42,6 +43,7 @@ TEST_LOOKS_UNUSED static int found_add(const struct found *found, uint32_t kind,
 					.entry = entry,
 					.link = link,
 					.status = &status,
+					.socket = strncmp(link, "socket:[", 8) == 0 ? fd : -1,
 					.info = found->info ? found->info : "",
 					.files = found->files ? found->files : &no_files };
 	int r = kind_of(kind)->find(&seen, &image, found->refusal);

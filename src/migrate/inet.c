@@ -13,8 +13,6 @@
 #include "migrate/kind.h"
 #include "os/inet.h"
 #include "os/inet_options.h"
-#include "os/pid.h"
-#include "os/socket.h"
 #include "os/socket_filter.h"
 
 #define HEAD_BYTES offsetof(struct os_inet_option, value)
@@ -31,14 +29,13 @@ static bool is_connection(const struct os_inet *inet)
 int inet_find(const struct kind_seen *seen, bool connections, struct os_inet *inet,
 	      struct refusal *refusal)
 {
-	if (strncmp(seen->link, "socket:[", 8) != 0)
+	if (seen->socket < 0)
 		return 0;
-	int fd = os_pid_descriptor(seen->pid, seen->number);
 	/* The whole look is for the kind that takes it: those with a connection are what the other kind has left. */
-	int r = fd >= 0 && (connections || !os_inet_has_connection(fd)) ? os_inet_look(fd, inet)
-									: -EPROTOTYPE;
+	int r = connections || !os_inet_has_connection(seen->socket)
+			? os_inet_look(seen->socket, inet)
+			: -EPROTOTYPE;
 
-	os_close(fd);
 	if (r == 0)
 		return is_connection(inet) == connections; /* it may have changed in between */
 	return r == -EPROTOTYPE ? 0

@@ -28,6 +28,7 @@ struct kind_seen {
 	const char *entry; /* "fd/7", below dir */
 	const char *link;  /* its target */
 	const struct os_status *status;
+	int socket; /* a descriptor of ours for it, if it is a socket; else, or closed meanwhile: -1 */
 	const char *info; /* its fdinfo */
 	struct files *files;
 	const struct migrate_host *host;

@@ -23,7 +23,7 @@ static struct refusal why;
 static int find(int fd, struct image_description *image)
 {
 	const struct kind_seen seen = {
-		.pid = getpid(), .number = fd, .link = "socket:[1]", .info = ""
+		.pid = getpid(), .number = fd, .link = "socket:[1]", .socket = fd, .info = ""
 	};
 
 	why = REFUSAL_NONE;

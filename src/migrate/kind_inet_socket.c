@@ -165,11 +165,8 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 	if (against)
 		return refusal_set(refusal, EDVSPROCSTS, "the %s socket of descriptor %d %s",
 				   protocol_of(&inet.kind), seen->number, against);
-	int fd = os_pid_descriptor(seen->pid, seen->number);
 	const struct socket_body body = make_body(&inet, inet_moves(seen->host, inet.own.address),
-						  fd >= 0 && os_inet_writes_end(fd, &inet));
-
-	os_close(fd);
+						  os_inet_writes_end(seen->socket, &inet));
 
 	memcpy(image->body, &body, sizeof(body));
 	return 1;

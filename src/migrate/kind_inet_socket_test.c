@@ -22,7 +22,7 @@ static struct descriptions none;
 static int find(int fd)
 {
 	const struct kind_seen seen = {
-		.pid = getpid(), .number = fd, .link = "socket:[1]", .info = ""
+		.pid = getpid(), .number = fd, .link = "socket:[1]", .socket = fd, .info = ""
 	};
 
 	why = REFUSAL_NONE;

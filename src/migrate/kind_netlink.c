@@ -83,12 +83,8 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 {
 	struct os_netlink netlink;
 
-	if (strncmp(seen->link, "socket:[", 8) != 0)
-		return 0;
-	int fd = os_pid_descriptor(seen->pid, seen->number);
-	int r = fd < 0 ? -EPROTOTYPE : os_netlink_look(fd, &netlink);
+	int r = seen->socket < 0 ? -EPROTOTYPE : os_netlink_look(seen->socket, &netlink);
 
-	os_close(fd);
 	if (r == -EPROTOTYPE)
 		return 0;
 	const char *against = r ? "cannot be looked at" : reason_against(&netlink);

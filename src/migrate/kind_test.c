@@ -37,6 +37,7 @@ static int find(const struct migrate_host *host, const char *link, uint64_t inod
 					.entry = "fd/x",
 					.link = link,
 					.status = &status,
+					.socket = strncmp(link, "socket:[", 8) == 0 ? number : -1,
 					.info = "",
 					.files = &files,
 					.host = host };

@@ -133,16 +133,13 @@ static int find_pair(const struct kind_seen *seen, struct image_description *ima
 	struct os_unix_pair end = { 0 };
 	struct os_unix_connection connection = { 0 };
 
-	if (strncmp(seen->link, "socket:[", 8) != 0)
-		return 0;
-	int fd = os_pid_descriptor(seen->pid, seen->number);
-	enum os_unix_type type = fd < 0 ? OS_UNIX_NONE : type_in_row(fd, row, &connection);
-	bool is_end = type != OS_UNIX_NONE;
-	int r = is_end ? os_unix_pair_look(fd, &end) : 0;
+	enum os_unix_type type =
+		seen->socket < 0 ? OS_UNIX_NONE : type_in_row(seen->socket, row, &connection);
 
-	os_close(fd);
-	if (!is_end)
+	if (type == OS_UNIX_NONE)
 		return 0;
+	int r = os_unix_pair_look(seen->socket, &end);
+
 	if (r)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the Unix socket of descriptor %d cannot be looked at: %s",

@@ -24,7 +24,9 @@ static const struct found found = { .all = &all, .refusal = &why };
 
 static int find(pid_t pid, int fd, struct image_description *image)
 {
-	const struct kind_seen seen = { .pid = pid, .number = fd, .link = LINK, .info = "" };
+	const struct kind_seen seen = {
+		.pid = pid, .number = fd, .link = LINK, .socket = fd, .info = ""
+	};
 
 	why = REFUSAL_NONE;
 	*image = (struct image_description){ .kind = IMAGE_DESCRIPTION_UNIX_STREAM };

@@ -128,12 +128,8 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 {
 	struct os_unix_socket socket;
 
-	if (strncmp(seen->link, "socket:[", 8) != 0)
-		return 0;
-	int fd = os_pid_descriptor(seen->pid, seen->number);
-	int r = fd < 0 ? 0 : os_unix_socket_look(fd, &socket);
+	int r = seen->socket < 0 ? 0 : os_unix_socket_look(seen->socket, &socket);
 
-	os_close(fd);
 	if (r == 0)
 		return 0;
 	if (r < 0)
