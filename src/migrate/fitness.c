@@ -48,22 +48,28 @@ static int check_state(char state, bool alone, bool held, struct refusal *refusa
 }
 
 /* Rows of /proc/PID/task/TID/status that must have their ordinary value. */
-static int check_thread_status(const char *status, bool alone, bool held, struct refusal *refusal)
+static int check_features(const char *status, struct refusal *refusal)
 {
-	const char *state = procdir_field(status, "State");
 	const char *features = procdir_field(status, "x86_Thread_features");
-	int r = check_state(state ? state[0] : 'X', alone, held, refusal);
 
-	if (r)
-		return r;
-	if (!held && procdir_number(status, "TracerPid", 10, 0))
-		return refuse(refusal, "the process is being traced by a debugger");
 	if (features && strncmp(features, "shstk", 5) == 0)
 		return refuse(refusal, "the process has a shadow stack, which is not carried");
 	if (procdir_number(status, "untag_mask", 16, ~0ull) != ~0ull)
 		return refuse(refusal, "the process uses tagged addresses (LAM), which are not "
 				       "carried");
 	return 0;
+}
+
+static int check_thread_status(const char *status, bool alone, bool held, struct refusal *refusal)
+{
+	const char *state = procdir_field(status, "State");
+	int r = check_state(state ? state[0] : 'X', alone, held, refusal);
+
+	if (r)
+		return r;
+	if (!held && procdir_number(status, "TracerPid", 10, 0))
+		return refuse(refusal, "the process is being traced by a debugger");
+	return check_features(status, refusal);
 }
 
 /* A thread must share everything with its process but its registers. */
@@ -77,6 +83,18 @@ static int check_sharing(pid_t pid, pid_t tid, struct refusal *refusal)
 					   (int)tid, others_tables[i].what);
 	}
 	return 0;
+}
+
+/* Another thread than the main one: its status is in `text`, that of the main one in `more`. */
+static int check_against_leader(struct inventory *inventory, uint32_t index,
+				struct refusal *refusal)
+{
+	pid_t tid = inventory->thread[index].tid;
+	int r = check_sharing(inventory_task(inventory), tid, refusal);
+
+	assert(index);
+	return r ? r
+		 : peculiar_check_status(inventory->more.text, inventory->text.text, tid, refusal);
 }
 
 /* The main thread is first: the status of each other one is compared with its, which is kept in `more`. */
@@ -94,17 +112,12 @@ static int check_threads(struct inventory *inventory, struct refusal *refusal)
 	if (r < 0)
 		return ended_refuse(inventory->dir, r, "status", refusal);
 	for (uint32_t i = 0; i < inventory->thread_count && r == 0; i++) {
-		pid_t tid = inventory->thread[i].tid;
-
 		/* A thread that ends just now is no reason; its process is another matter. */
 		if (inventory_read_thread(inventory, i) < 0 || (i && inventory->thread[i].ended))
 			continue;
 		r = check_thread_status(inventory->text.text, alone, inventory->is_held, refusal);
 		if (r == 0 && i)
-			r = check_sharing(inventory_task(inventory), tid, refusal);
-		if (r == 0 && i)
-			r = peculiar_check_status(inventory->more.text, inventory->text.text, tid,
-						  refusal);
+			r = check_against_leader(inventory, i, refusal);
 	}
 	return r ? r : peculiar_check_outside(inventory, refusal);
 }
@@ -318,9 +331,9 @@ static int check_thread_again(struct inventory *inventory, uint32_t index, struc
 
 	if (r < 0)
 		return ended_refuse(inventory->dir, r, "status of a thread", refusal);
-	if (index)
-		r = peculiar_check_status(inventory->more.text, status,
-					  inventory->thread[index].tid, refusal);
+	r = check_features(status, refusal);
+	if (r == 0 && index)
+		r = check_against_leader(inventory, index, refusal);
 	if (r)
 		return r;
 	uint64_t pending =

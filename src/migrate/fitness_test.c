@@ -6,6 +6,7 @@
 #include "migrate/inventory.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +71,23 @@ static void have_had_a_thread(void)
 		_exit(1);
 	pthread_join(thread, NULL);
 	stay();
+}
+
+static void *be_apart(void *arg)
+{
+	if (unshare(CLONE_FILES))
+		_exit(1);
+	stay();
+	return arg;
+}
+
+static void have_a_thread_apart(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, be_apart, NULL))
+		_exit(1);
+	pthread_join(thread, NULL);
 }
 
 static void end_at_once(void)
@@ -179,6 +197,9 @@ static void test_again(void)
 	end();
 	begin(have_a_breakpoint_pending);
 	CHECK(is_refused(fitness_check_again, EDVSPROCSTS, "pending SIGTRAP"));
+	end();
+	begin(have_a_thread_apart);
+	CHECK(is_refused(fitness_check_again, EDVSPROCSTS, "has its own descriptor table"));
 	end();
 }
 
