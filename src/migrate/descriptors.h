@@ -2,6 +2,7 @@
 #ifndef DVS_MIGRATE_DESCRIPTORS_H
 #define DVS_MIGRATE_DESCRIPTORS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -33,6 +34,7 @@ struct descriptors_of {
 	int dir;
 	struct descriptors *descriptors;
 	pid_t task; /* that has the descriptors, if it is another one than the main thread, else 0: inventory_task() */
+	bool shares; /* they are those of a process before it, and are not read again */
 };
 
 static inline pid_t descriptors_task(const struct descriptors_of *process)

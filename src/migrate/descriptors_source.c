@@ -327,6 +327,8 @@ static int look_at(struct look *look)
 	struct numbers numbers = { 0 };
 
 	descriptors_clear(process->descriptors);
+	if (process->shares)
+		return 0;
 	int r = procdir_each(process->dir, "fd", collect_number, &numbers);
 
 	if (numbers.count)
@@ -386,8 +388,8 @@ static int look_at_passed(struct look *look)
 	if (r || !passed->count)
 		return r;
 	r = passed_open(passed);
-	look->stand_in =
-		(struct descriptors_of){ os_self_pid(), passed->dir, &passed->descriptors, 0 };
+	look->stand_in = (struct descriptors_of){ os_self_pid(), passed->dir, &passed->descriptors,
+						  0, false };
 	qsort(passed->fd, passed->count, sizeof(int), ascending);
 	for (uint32_t i = 0; i < passed->count && r == 0; i++)
 		r = on_descriptor(look, passed->fd[i]);

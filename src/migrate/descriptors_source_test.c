@@ -62,7 +62,7 @@ static void hide(int number, const char *folder)
 static int read_all(void)
 {
 	refusal = REFUSAL_NONE;
-	const struct descriptors_of process = { getpid(), made.dir, &descriptors, 0 };
+	const struct descriptors_of process = { getpid(), made.dir, &descriptors, 0, false };
 
 	return descriptors_read(&process, 1, false, &tables, &nothing, &buffer, &refusal);
 }

@@ -99,21 +99,18 @@ static int read_descriptors(const struct inventories *all, const struct migrate_
 			    bool stands, struct refusal *refusal)
 {
 	struct descriptors_of *process = calloc(all->count, sizeof(*process));
-	uint32_t count = 0;
 
 	if (!process)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
 	for (uint32_t i = 0; i < all->count; i++) {
 		struct inventory *inventory = all->inventory[i];
 
-		if (inventory->member.shares & IMAGE_SHARES_FILES)
-			descriptors_clear(&inventory->descriptors);
-		else
-			process[count++] = (struct descriptors_of){ inventory->pid, inventory->dir,
-								    &inventory->descriptors,
-								    inventory_task(inventory) };
+		process[i] =
+			(struct descriptors_of){ inventory->pid, inventory->dir,
+						 &inventory->descriptors, inventory_task(inventory),
+						 inventory->member.shares & IMAGE_SHARES_FILES };
 	}
-	int r = descriptors_read(process, count, stands, all->tables, host,
+	int r = descriptors_read(process, all->count, stands, all->tables, host,
 				 &all->inventory[0]->text, refusal);
 
 	free(process);

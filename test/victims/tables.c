@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -31,6 +32,7 @@ struct one {
 	uint32_t asked, done; /* rounds */
 	int descriptor;	      /* that it has opened */
 	mode_t mask;	      /* that it has set */
+	int pair[2];	      /* sockets that the first one has made: only FILES */
 };
 
 static struct one *one; /* of all, shared memory */
@@ -48,6 +50,8 @@ static void serve(struct one *self)
 	const enum kind kind = (enum kind)(self - one);
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (kind == FILES && socketpair(AF_UNIX, SOCK_STREAM, 0, self->pair))
+		_exit(97);
 	if (kind == FILES)
 		begin(BOTH, CLONE_FILES | CLONE_FS);
 	for (uint32_t round = 1;; round++) {
@@ -91,6 +95,19 @@ static void check_descriptor(enum kind kind, bool shared)
 		VICTIM_CHECK(close(number) == 0);
 }
 
+/* Root has the sockets, too, of a process that shares its descriptors with it. */
+static void check_pair(uint32_t round)
+{
+	struct ucred maker = { 0 };
+	socklen_t length = sizeof(maker);
+	uint32_t got = 0;
+
+	VICTIM_CHECK(write(one[FILES].pair[0], &round, sizeof(round)) == sizeof(round));
+	VICTIM_CHECK(read(one[FILES].pair[1], &got, sizeof(got)) == sizeof(got) && got == round);
+	VICTIM_CHECK(getsockopt(one[FILES].pair[0], SOL_SOCKET, SO_PEERCRED, &maker, &length) == 0);
+	VICTIM_CHECK(maker.pid == one[FILES].pid);
+}
+
 static void check_place(uint32_t round)
 {
 	char text[64] = "";
@@ -105,6 +122,7 @@ static void check(uint32_t round)
 {
 	ask(FILES, round);
 	check_descriptor(FILES, true);
+	check_pair(round);
 	ask(BOTH, round);
 	check_descriptor(BOTH, true);
 	ask(NONE, round);
@@ -123,6 +141,8 @@ int main(void)
 	victim_begin();
 	one = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	begin(FILES, CLONE_FILES);
+	while (!__atomic_load_n(&one[FILES].pair[1], __ATOMIC_ACQUIRE))
+		victim_nap();
 	begin(PLACE, CLONE_FS);
 	begin(NONE, 0);
 	check(round++);
