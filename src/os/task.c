@@ -20,11 +20,16 @@
 #include "os/lock.h"
 #include "os/task.h"
 
-/* State letter and start time. The name may hold anything, so count from its closing bracket. */
-static int read_stat(pid_t pid, char *state, uint64_t *start)
+/*
+ * Whether it has ended, and its start time. A main thread may end before the others: then the process lives. The name
+ * may hold anything, so count from its closing bracket.
+ */
+static int read_stat(pid_t pid, bool *ended, uint64_t *start)
 {
 	char path[32], text[1024], *field;
 	unsigned long long ticks;
+	long threads;
+	char state;
 	ssize_t len;
 	int fd;
 
@@ -40,19 +45,20 @@ static int read_stat(pid_t pid, char *state, uint64_t *start)
 	field = strrchr(text, ')');
 	if (!field || sscanf(field + 1,
 			     " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
-			     "%*d %*d %*d %llu",
-			     state, &ticks) != 2)
+			     "%*d %ld %*d %llu",
+			     &state, &threads, &ticks) != 3)
 		return -ESRCH;
+	*ended = (state == 'Z' || state == 'X') && threads <= 1;
 	*start = ticks;
 	return 0;
 }
 
 int os_task_of(pid_t pid, struct task_id *id)
 {
-	char state;
 	uint64_t start;
+	bool ended;
 
-	if (pid <= 0 || read_stat(pid, &state, &start) < 0 || state == 'Z' || state == 'X')
+	if (pid <= 0 || read_stat(pid, &ended, &start) < 0 || ended)
 		return -ESRCH;
 	*id = (struct task_id){ .pid = pid, .start = start };
 	return 0;
@@ -67,10 +73,10 @@ bool os_task_alive(const struct task_id *id)
 
 bool os_task_remains(const struct task_id *id)
 {
-	char state;
 	uint64_t start;
+	bool ended;
 
-	return read_stat(id->pid, &state, &start) == 0 && start == id->start;
+	return read_stat(id->pid, &ended, &start) == 0 && start == id->start;
 }
 
 /* A pidfd first, then the look at the start time: so the signal cannot reach a later owner. */
