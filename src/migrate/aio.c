@@ -52,6 +52,17 @@ void aio_ring_leave(struct aio_ring *ring, uint64_t mark)
 	ring->head = to;
 }
 
+void aio_ring_put(struct aio_ring *ring, const struct aio_ring *from)
+{
+	uint32_t count = aio_ring_count(from);
+
+	assert(ring->entries == from->entries && ring->tail < ring->entries);
+	ring->head = (ring->tail + ring->entries - count) % ring->entries;
+	for (uint32_t i = 0; i < count; i++)
+		ring->event[(ring->head + i) % ring->entries] =
+			from->event[(from->head + i) % from->entries];
+}
+
 /* The kernel hands requests to its CPUs in portions. Requests that do not make up a portion are never given. */
 uint32_t aio_requests(uint32_t entries, uint32_t cpus)
 {
@@ -81,6 +92,27 @@ static uint32_t add_open(struct calls *calls)
 
 	return calls_add(calls, "make an empty file", CALL_OK, SYS_memfd_create, name.at,
 			 1 /* MFD_CLOEXEC */);
+}
+
+/* Each brings the tail of the ring to its next place; taken: the head, too. */
+static void add_requests(struct calls *calls, const struct image_map *map, uint32_t fd,
+			 uint32_t count, bool taken)
+{
+	for (uint32_t now; count; count -= now) {
+		now = count < BATCH ? count : BATCH;
+		calls_room(calls, 2,
+			   sizeof(struct iocb) + BATCH * (sizeof(uint64_t) + AIO_EVENT_BYTES) +
+				   sizeof(struct timespec));
+		const struct remote_ptr batch = put_request(calls, fd);
+		const struct remote_ptr events = calls_space(calls, BATCH * AIO_EVENT_BYTES);
+		const struct remote_ptr at_once = calls_space(calls, sizeof(struct timespec));
+
+		calls_expect(calls, "bring its asynchronous I/O context (AIO) forward", now,
+			     SYS_io_submit, map->start, now, batch.at);
+		if (taken)
+			calls_expect(calls, "bring its asynchronous I/O context (AIO) forward", now,
+				     SYS_io_getevents, map->start, now, now, events.at, at_once.at);
+	}
 }
 
 /* ---- source ---- */
@@ -202,6 +234,12 @@ static int await_end(struct taking *taking, uint32_t cpus, int64_t *count)
 	return r;
 }
 
+static int write_head(const struct taking *taking, uint32_t head)
+{
+	return trace_write(taking->pid, taking->map->start + offsetof(struct aio_ring, head), &head,
+			   sizeof(head));
+}
+
 /* The head last: until it is written, the events before the tail are all there. */
 static int write_ring(struct taking *taking)
 {
@@ -211,14 +249,54 @@ static int write_ring(struct taking *taking)
 	int r = trace_write(taking->pid, at + sizeof(*ring), ring->event, events);
 
 	if (r == 0)
-		r = trace_write(taking->pid, at + offsetof(struct aio_ring, head), &ring->head,
-				sizeof(ring->head));
+		r = write_head(taking, ring->head);
 	return r ? refuse(taking, "whose ring cannot be written") : 0;
+}
+
+/* The requests that follow have all room: the events are kept here meanwhile. */
+static int run_requests(struct taking *taking, uint32_t count)
+{
+	const struct aio_ring *ring = taking->ring;
+	uint32_t kept = aio_ring_count(ring);
+
+	assert(count > kept);
+	if (write_head(taking, ring->tail))
+		return refuse(taking, "whose ring cannot be written");
+	add_requests(taking->calls, taking->map, taking->fd, count - kept, true);
+	add_requests(taking->calls, taking->map, taking->fd, kept, false);
+	return run(taking);
+}
+
+/* So many requests of ours have ended: as many more as bring the tail round to where it would be without them. */
+static int bring_round(struct taking *taking, uint32_t ours)
+{
+	struct aio_ring *kept = taking->ring;
+
+	if (ours == 0)
+		return 0;
+	assert(ours + aio_ring_count(kept) < kept->entries);
+	struct aio_ring *now = malloc(taking->map->end - taking->map->start);
+
+	if (!now)
+		return refusal_set(taking->refusal, EDVSNOMEM, "out of memory");
+	int r = run_requests(taking, kept->entries - ours);
+
+	/* The events go back wherever the tail has come to. */
+	taking->ring = now;
+	int written = read_ring(taking);
+
+	if (written == 0) {
+		aio_ring_put(now, kept);
+		written = write_ring(taking);
+	}
+	free(kept);
+	return r ? r : written;
 }
 
 static int settle(struct taking *taking)
 {
 	assert(taking->ring && taking->map->kind == IMAGE_MAP_AIO);
+	uint32_t ours = 0;
 	uint32_t cpus = os_affinity_possible();
 	int64_t count = 0;
 	int r = exhaust(taking, cpus, &count);
@@ -226,7 +304,9 @@ static int settle(struct taking *taking)
 	if (r == 0)
 		r = await_end(taking, cpus, &count);
 	if (aio_ring_ok(taking->ring, taking->map->end - taking->map->start)) {
+		ours = aio_ring_count(taking->ring);
 		aio_ring_leave(taking->ring, MARK);
+		ours -= aio_ring_count(taking->ring);
 		int written = write_ring(taking);
 
 		r = r ? r : written;
@@ -236,7 +316,10 @@ static int settle(struct taking *taking)
 	if (r == 0 && count < 0)
 		return refuse(taking,
 			      "that cannot be known: the kernel gives more requests than expected");
-	taking->map->object = taking->ring->head | (uint64_t)taking->ring->tail << 32;
+	if (r == 0)
+		r = bring_round(taking, ours);
+	if (r == 0)
+		taking->map->object = taking->ring->head | (uint64_t)taking->ring->tail << 32;
 	return r;
 }
 
@@ -296,26 +379,6 @@ int aio_take(struct calls *calls, struct maps *maps, struct refusal *refusal)
 
 /* ---- target ---- */
 
-static void add_requests(struct calls *calls, const struct image_map *map, uint32_t count,
-			 bool taken)
-{
-	for (uint32_t now; count; count -= now) {
-		now = count < BATCH ? count : BATCH;
-		calls_room(calls, 2,
-			   sizeof(struct iocb) + BATCH * (sizeof(uint64_t) + AIO_EVENT_BYTES) +
-				   sizeof(struct timespec));
-		const struct remote_ptr batch = put_request(calls, 0);
-		const struct remote_ptr events = calls_space(calls, BATCH * AIO_EVENT_BYTES);
-		const struct remote_ptr at_once = calls_space(calls, sizeof(struct timespec));
-
-		calls_expect(calls, "bring its asynchronous I/O context (AIO) forward", now,
-			     SYS_io_submit, map->start, now, batch.at);
-		if (taken)
-			calls_expect(calls, "bring its asynchronous I/O context (AIO) forward", now,
-				     SYS_io_getevents, map->start, now, now, events.at, at_once.at);
-	}
-}
-
 int aio_make(struct calls *calls, const struct image_map *map)
 {
 	uint64_t bytes = map->end - map->start;
@@ -346,8 +409,8 @@ int aio_make(struct calls *calls, const struct image_map *map)
 		     (int64_t)map->start, SYS_mremap, context, bytes, bytes,
 		     MREMAP_MAYMOVE | MREMAP_FIXED, map->start);
 	add_open(calls);
-	add_requests(calls, map, ring.head, true);
-	add_requests(calls, map, aio_ring_count(&ring), false);
+	add_requests(calls, map, 0, ring.head, true);
+	add_requests(calls, map, 0, aio_ring_count(&ring), false);
 	calls_room(calls, 1, 0);
 	calls_expect(calls, "close an empty file", 0, SYS_close, 0);
 	return 0;

@@ -11,8 +11,8 @@
  *
  * The source has to know that no request is under way. The kernel does not tell. But it gives out no more requests
  * than the ring has room for events, so the requests that it still gives, and the events in the ring, tell how many
- * there are: the process submits requests of nothing until it is given no more, and afterwards its ring holds what it
- * held before.
+ * there are: the process submits requests of nothing until it is given no more. Afterwards its ring holds what it held
+ * before, at the same places, for the program can see them: further requests of nothing bring the tail round.
  *
  * The target makes a context and moves its ring to the old address. The tail is brought to its place by requests of
  * nothing. The events come as pages of the mapping.
@@ -39,6 +39,9 @@ uint32_t aio_ring_count(const struct aio_ring *ring);
 
 /* Takes those with this mark out. The others keep their order, and the tail its place. */
 void aio_ring_leave(struct aio_ring *ring, uint64_t mark);
+
+/* Puts the events that wait in the other ring, which is as long, before the tail of this one: no other ones wait then. */
+void aio_ring_put(struct aio_ring *ring, const struct aio_ring *from);
 
 /* How many requests the kernel gives in all of a ring with so many entries, on a machine that can have so many CPUs. */
 uint32_t aio_requests(uint32_t entries, uint32_t cpus);

@@ -72,6 +72,31 @@ static void test_leave(void)
 	      page.ring.event[1].data == 3);
 }
 
+/* In a ring whose tail is elsewhere, also across its end. */
+static void test_put(void)
+{
+	static union {
+		struct aio_ring ring;
+		uint8_t bytes[PAGE];
+	} other;
+
+	make_ring(120, 3);
+	for (uint32_t i = 0; i < 10; i++)
+		page.ring.event[(120 + i) % 127].data = i + 1;
+	memcpy(&other, &page, sizeof(page));
+	make_ring(50, 125);
+	aio_ring_put(&page.ring, &other.ring);
+	CHECK(page.ring.head == 115 && page.ring.tail == 125);
+	CHECK(page.ring.event[115].data == 1 && page.ring.event[124].data == 10);
+	make_ring(7, 4);
+	aio_ring_put(&page.ring, &other.ring);
+	CHECK(page.ring.head == 121 && page.ring.tail == 4);
+	CHECK(page.ring.event[121].data == 1 && page.ring.event[3].data == 10);
+	make_ring(7, 7);
+	aio_ring_put(&other.ring, &page.ring);
+	CHECK(other.ring.head == 3 && other.ring.tail == 3);
+}
+
 /* Its place is kept free before the kernel chooses one. */
 static void test_make(void)
 {
@@ -98,6 +123,7 @@ int main(void)
 	TEST(test_whole);
 	TEST(test_requests);
 	TEST(test_leave);
+	TEST(test_put);
 	TEST(test_make);
 	return test_end();
 }

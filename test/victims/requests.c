@@ -123,6 +123,19 @@ static bool is_whole(aio_context_t context)
 	       fetch(context, &event, false) == 0;
 }
 
+/* Where the head and the tail of those two are that nobody uses meanwhile. */
+struct places {
+	uint32_t head[2], tail[2];
+};
+
+static struct places places(void)
+{
+	const struct ring *one = (const struct ring *)turning;
+	const struct ring *other = (const struct ring *)moved;
+
+	return (struct places){ { one->head, other->head }, { one->tail, other->tail } };
+}
+
 static bool goes_on(void)
 {
 	uint32_t before = __atomic_load_n(&woken, __ATOMIC_ACQUIRE);
@@ -155,11 +168,17 @@ int main(void)
 	victim_begin();
 	start();
 	VICTIM_CHECK(has_room(moved) && is_whole(moved));
+	struct places before = places();
+
 	victim_ready();
 	while (victim_moved()) {
+		const struct places now = places();
+
+		VICTIM_CHECK(memcmp(&before, &now, sizeof(now)) == 0);
 		VICTIM_CHECK(submitted - fetched == 5 && submit_numbered(40) && fetch_numbered(40));
 		VICTIM_CHECK(is_whole(moved) && has_room(moved));
 		VICTIM_CHECK(goes_on());
+		before = places();
 	}
 	return victim_end();
 }
