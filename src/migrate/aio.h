@@ -40,7 +40,7 @@ uint32_t aio_ring_count(const struct aio_ring *ring);
 /* Takes those with this mark out. The others keep their order, and the tail its place. */
 void aio_ring_leave(struct aio_ring *ring, uint64_t mark);
 
-/* Puts the events that wait in the other ring, which is as long, before the tail of this one: no other ones wait then. */
+/* Puts the events that wait in the other ring, which is as long, before the tail of this one, and no others. */
 void aio_ring_put(struct aio_ring *ring, const struct aio_ring *from);
 
 /* How many requests the kernel gives in all of a ring with so many entries, on a machine that can have so many CPUs. */

@@ -176,6 +176,7 @@ static bool is_routed(uint32_t index, struct address address)
 	struct rtmsg *body = mnl_nlmsg_put_extra_header(head, sizeof(*body));
 	bool is_local = false;
 
+	assert(index);
 	body->rtm_family = family_of(address);
 	body->rtm_dst_len = (uint8_t)(bytes_of(address) * 8);
 	mnl_attr_put(head, RTA_DST, bytes_of(address), first_of(&address));

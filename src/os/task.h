@@ -17,7 +17,7 @@ struct task_id {
 	uint64_t start; /* clock ticks since boot, as /proc/PID/stat has it */
 };
 
-/* Fills *id for a running process, be its main thread the first to have ended; -ESRCH: there is none, or its remains. */
+/* Fills *id for a process of which at least one thread runs. -ESRCH: there is none, or there are its remains. */
 int os_task_of(pid_t pid, struct task_id *id);
 
 /* Does this very process still run? Remains that nobody has collected yet do not count. */
