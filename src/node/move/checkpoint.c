@@ -312,8 +312,8 @@ static void *run(void *ctx)
 	image_parts_free(&c->parts);
 	c->fd = os_close(c->fd);
 	migrate_source_free(d->tracee);
-	source_end_silence(
-		d); /* if it has ended, the order knows: its addresses do not come back */
+	/* If it has ended the order knows: its addresses do not come back. */
+	source_end_silence(d);
 	os_lock_take(d->moves->lock);
 	answer(c);
 	ending_on_source_over(d->moves->bindings, d->dcid, d->p_nr, d->generation);
