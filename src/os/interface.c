@@ -4,20 +4,18 @@
 #include <assert.h>
 #include <errno.h>
 #include <ifaddrs.h>
-#include <libmnl/libmnl.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "os/lock.h"
+#include "os/netlink_ask.h"
 #include "os/self.h"
 
 #define MARK	    213 /* IFA_PROTO and rtm_protocol: no other program's that is known */
-#define BUFFER	    8192
 #define V4_AT	    12
 #define V4_BYTES    4
 #define DUMP_TRIES  100
@@ -80,44 +78,11 @@ int os_interface_with(struct address address, struct os_interface *interface)
 
 /* ---- a talk with the kernel ---- */
 
-static struct mnl_socket *open_kernel(void)
-{
-	struct mnl_socket *kernel;
-
-	os_lock_wait_begins("a change of addresses");
-	kernel = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	if (kernel && mnl_socket_bind(kernel, 0, MNL_SOCKET_AUTOPID) < 0) {
-		mnl_socket_close(kernel);
-		return NULL;
-	}
-	return kernel;
-}
-
 /* Sends it, and has each answer looked at. */
 static int ask(struct nlmsghdr *head, mnl_cb_t on_answer, void *ctx)
 {
-	struct mnl_socket *kernel = open_kernel();
-	uint8_t buffer[BUFFER];
-	unsigned port;
-	int r = MNL_CB_OK;
-
-	assert(head->nlmsg_len <= BUFFER);
-	if (!kernel)
-		return -errno;
-	port = mnl_socket_get_portid(kernel);
-	head->nlmsg_seq = (uint32_t)time(NULL);
-	if (mnl_socket_sendto(kernel, head, head->nlmsg_len) < 0)
-		r = MNL_CB_ERROR;
-	while (r > MNL_CB_STOP) {
-		ssize_t length = mnl_socket_recvfrom(kernel, buffer, sizeof(buffer));
-
-		r = length < 0 ? MNL_CB_ERROR
-			       : mnl_cb_run(buffer, (size_t)length, head->nlmsg_seq, port,
-					    on_answer, ctx);
-	}
-	r = r < 0 ? -errno : 0;
-	mnl_socket_close(kernel);
-	return r;
+	os_lock_wait_begins("a change of addresses");
+	return os_netlink_ask(NETLINK_ROUTE, head, on_answer, ctx);
 }
 
 static size_t bytes_of(struct address address)
@@ -135,20 +100,10 @@ static uint8_t family_of(struct address address)
 	return address_is_v4(address) ? AF_INET : AF_INET6;
 }
 
-static struct nlmsghdr *begin(uint8_t *buffer, uint16_t type, uint16_t flags)
-{
-	struct nlmsghdr *head = mnl_nlmsg_put_header(buffer);
-
-	assert(type);
-	head->nlmsg_type = type;
-	head->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
-	return head;
-}
-
 static struct nlmsghdr *about_address(uint8_t *buffer, uint16_t type, uint16_t flags,
 				      uint32_t index, struct address address)
 {
-	struct nlmsghdr *head = begin(buffer, type, (uint16_t)(NLM_F_ACK | flags));
+	struct nlmsghdr *head = os_netlink_ask_begin(buffer, type, (uint16_t)(NLM_F_ACK | flags));
 	struct ifaddrmsg *body = mnl_nlmsg_put_extra_header(head, sizeof(*body));
 
 	assert(index);
@@ -168,26 +123,25 @@ static int on_way(const struct nlmsghdr *head, void *ctx)
 	return MNL_CB_STOP;
 }
 
-/* Whether the routes of the interface have it as an address of this machine. */
-static bool is_routed(uint32_t index, struct address address)
+bool os_interface_routes_here(uint32_t index, struct address address)
 {
-	uint8_t buffer[BUFFER];
-	struct nlmsghdr *head = begin(buffer, RTM_GETROUTE, 0);
+	uint8_t buffer[OS_NETLINK_ASK_BYTES];
+	struct nlmsghdr *head = os_netlink_ask_begin(buffer, RTM_GETROUTE, 0);
 	struct rtmsg *body = mnl_nlmsg_put_extra_header(head, sizeof(*body));
 	bool is_local = false;
 
-	assert(index);
 	body->rtm_family = family_of(address);
 	body->rtm_dst_len = (uint8_t)(bytes_of(address) * 8);
 	mnl_attr_put(head, RTA_DST, bytes_of(address), first_of(&address));
-	mnl_attr_put_u32(head, RTA_OIF, index);
+	if (index)
+		mnl_attr_put_u32(head, RTA_OIF, index);
 	return ask(head, on_way, &is_local) == 0 && is_local;
 }
 
 /* A worker of the kernel adds the route to an IPv6 address: before, packets for it are lost, or leave the machine. */
 static int await_route(uint32_t index, struct address address)
 {
-	for (int ms = 0; !is_routed(index, address); ms++) {
+	for (int ms = 0; !os_interface_routes_here(index, address); ms++) {
 		if (ms == ROUTED_MS)
 			return -ETIMEDOUT;
 		os_self_sleep_ms(1);
@@ -200,7 +154,7 @@ int os_interface_give(uint32_t index, struct address address, uint32_t seconds)
 	/* Not preferred: a packet of another program that has chosen no address has another one. */
 	const struct ifa_cacheinfo times = { .ifa_valid = seconds,
 					     .ifa_prefered = address_is_v4(address) ? seconds : 0 };
-	uint8_t buffer[BUFFER];
+	uint8_t buffer[OS_NETLINK_ASK_BYTES];
 	struct nlmsghdr *head =
 		about_address(buffer, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, index, address);
 
@@ -215,7 +169,7 @@ int os_interface_give(uint32_t index, struct address address, uint32_t seconds)
 
 int os_interface_take(uint32_t index, struct address address)
 {
-	uint8_t buffer[BUFFER];
+	uint8_t buffer[OS_NETLINK_ASK_BYTES];
 
 	return ask(about_address(buffer, RTM_DELADDR, 0, index, address), NULL, NULL);
 }
@@ -223,7 +177,7 @@ int os_interface_take(uint32_t index, struct address address)
 static struct nlmsghdr *about_hole(uint8_t *buffer, uint16_t type, uint16_t flags,
 				   struct address address)
 {
-	struct nlmsghdr *head = begin(buffer, type, (uint16_t)(NLM_F_ACK | flags));
+	struct nlmsghdr *head = os_netlink_ask_begin(buffer, type, (uint16_t)(NLM_F_ACK | flags));
 	struct rtmsg *body = mnl_nlmsg_put_extra_header(head, sizeof(*body));
 
 	body->rtm_family = family_of(address);
@@ -239,7 +193,7 @@ static struct nlmsghdr *about_hole(uint8_t *buffer, uint16_t type, uint16_t flag
 
 int os_interface_dig(struct address address)
 {
-	uint8_t buffer[BUFFER];
+	uint8_t buffer[OS_NETLINK_ASK_BYTES];
 
 	return ask(about_hole(buffer, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, address), NULL,
 		   NULL);
@@ -247,7 +201,7 @@ int os_interface_dig(struct address address)
 
 int os_interface_fill(struct address address)
 {
-	uint8_t buffer[BUFFER];
+	uint8_t buffer[OS_NETLINK_ASK_BYTES];
 
 	return ask(about_hole(buffer, RTM_DELROUTE, 0, address), NULL, NULL);
 }
@@ -308,8 +262,8 @@ static int on_route(const struct nlmsghdr *head, void *ctx)
 static int dump_once(uint16_t type, uint8_t family, size_t body_bytes, mnl_cb_t on_answer,
 		     struct marks *marks)
 {
-	uint8_t buffer[BUFFER], *body;
-	struct nlmsghdr *head = begin(buffer, type, NLM_F_DUMP);
+	uint8_t buffer[OS_NETLINK_ASK_BYTES], *body;
+	struct nlmsghdr *head = os_netlink_ask_begin(buffer, type, NLM_F_DUMP);
 
 	body = mnl_nlmsg_put_extra_header(head, body_bytes);
 	*body = family; /* which both begin with */

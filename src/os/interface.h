@@ -37,6 +37,8 @@ int os_interface_with(struct address address, struct os_interface *interface);
  * it, and no packet for it comes. Again: its time begins anew.
  */
 int os_interface_give(uint32_t index, struct address address, uint32_t seconds);
+/* Whether packets for it stay on this machine, by the routes of the interface, or of those without one (0). */
+bool os_interface_routes_here(uint32_t index, struct address address);
 int os_interface_take(uint32_t index, struct address address); /* -EADDRNOTAVAIL: it is not there */
 int os_interface_dig(struct address address);		       /* a hole; -EEXIST */
 int os_interface_fill(struct address address);		       /* no hole; -ESRCH */

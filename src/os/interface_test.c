@@ -3,6 +3,7 @@
 #include "os/interface.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -15,6 +16,7 @@
 #include "base/test.h"
 #include "os/child.h"
 #include "os/inet_datagrams.h"
+#include "os/inet_other.h"
 
 #define SECONDS 60
 
@@ -140,6 +142,29 @@ static void test_usable_at_once(void)
 {
 	use_at_once("10.7.0.5/24");
 	use_at_once("fd07::5/64");
+}
+
+/* By the routes, also where a program may be bound to any address. */
+static void test_here(void)
+{
+	struct os_interface interface;
+	struct address_net net = net_of("10.7.0.5/24");
+	int setting = open("/proc/sys/net/ipv4/ip_nonlocal_bind", O_WRONLY | O_CLOEXEC);
+
+	CHECK_EQ(write(setting, "1", 1), 1);
+	close(setting);
+	CHECK_EQ(os_interface_find(&net, &interface), 0);
+	for (uint32_t i = 0; i < 2; i++) {
+		uint32_t index = i ? interface.index : 0;
+
+		CHECK(os_interface_routes_here(index, address_of("10.7.0.1/24")));
+		CHECK(os_interface_routes_here(index, address_of("fd07::1/64")));
+		CHECK(!os_interface_routes_here(index, address_of("10.7.0.2/24")));
+		CHECK(!os_interface_routes_here(index, address_of("fd07::2/64")));
+		CHECK(!os_interface_routes_here(index, address_of("10.7.0.255/24")));
+	}
+	CHECK(os_inet_is_here(address_of("10.7.0.1/24")));
+	CHECK(!os_inet_is_here(address_of("10.7.0.2/24")));
 }
 
 static void test_holes(void)
@@ -296,6 +321,7 @@ int main(void)
 	TEST(test_find);
 	TEST(test_addresses);
 	TEST(test_usable_at_once);
+	TEST(test_here);
 	TEST(test_holes);
 	TEST(test_time);
 	TEST(test_announced);

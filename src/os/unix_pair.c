@@ -3,8 +3,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <linux/unix_diag.h>
@@ -16,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "os/netlink_ask.h"
 #include "os/unix_socket.h"
 
 #define OPTIONS_END  90
@@ -204,71 +203,43 @@ int os_unix_pair_look(int fd, struct os_unix_pair *end)
 	return 0;
 }
 
-static int ask(int fd)
+struct telling {
+	int (*each)(void *ctx, uint32_t inode, uint32_t peer);
+	void *ctx;
+	int result;
+};
+
+static int on_socket(const struct nlmsghdr *head, void *ctx)
 {
-	struct {
-		struct nlmsghdr head;
-		struct unix_diag_req body;
-	} question = {
-		.head = { .nlmsg_len = sizeof(question),
-			  .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
-		.body = { .sdiag_family = AF_UNIX,
-			  .udiag_states = UINT32_MAX,
-			  .udiag_show = UDIAG_SHOW_PEER },
-	};
+	struct telling *telling = ctx;
+	const struct unix_diag_msg *socket = mnl_nlmsg_get_payload(head);
+	const struct nlattr *attr;
 
-	return send(fd, &question, sizeof(question), 0) == sizeof(question) ? 0 : -errno;
-}
-
-static int tell(const struct nlmsghdr *head, int (*each)(void *ctx, uint32_t inode, uint32_t peer),
-		void *ctx)
-{
-	const struct unix_diag_msg *socket = NLMSG_DATA(head);
-	int left = (int)head->nlmsg_len - (int)NLMSG_LENGTH(sizeof(*socket));
-
-	for (const struct rtattr *attribute = (const struct rtattr *)(socket + 1);
-	     RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
-		uint32_t peer;
-
-		if (attribute->rta_type != UNIX_DIAG_PEER || RTA_PAYLOAD(attribute) < sizeof(peer))
+	mnl_attr_for_each(attr, head, sizeof(*socket))
+	{
+		if (mnl_attr_get_type(attr) != UNIX_DIAG_PEER)
 			continue;
-		memcpy(&peer, RTA_DATA(attribute), sizeof(peer));
-		return each(ctx, socket->udiag_ino, peer);
+		telling->result =
+			telling->each(telling->ctx, socket->udiag_ino, mnl_attr_get_u32(attr));
+		break;
 	}
-	return 0;
+	return telling->result ? MNL_CB_STOP : MNL_CB_OK;
 }
 
 int os_unix_pair_each(int (*each)(void *ctx, uint32_t inode, uint32_t peer), void *ctx)
 {
-	union {
-		struct nlmsghdr head;
-		char bytes[32768];
-	} answer;
-	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	int r = fd < 0 ? -errno : ask(fd);
+	uint8_t buffer[OS_NETLINK_ASK_BYTES];
+	struct nlmsghdr *head = os_netlink_ask_begin(buffer, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP);
+	struct unix_diag_req *body = mnl_nlmsg_put_extra_header(head, sizeof(*body));
+	struct telling telling = { each, ctx, 0 };
 
 	assert(each);
-	for (bool more = r == 0; more;) {
-		ssize_t got = recv(fd, &answer, sizeof(answer), 0);
-		int left = (int)got;
+	body->sdiag_family = AF_UNIX;
+	body->udiag_states = UINT32_MAX;
+	body->udiag_show = UDIAG_SHOW_PEER;
+	int r = os_netlink_ask(NETLINK_SOCK_DIAG, head, on_socket, &telling);
 
-		more = got > 0;
-		r = got < 0 ? -errno : r;
-		/* After the last one NLMSG_NEXT() may leave less than nothing. */
-		for (const struct nlmsghdr *head = &answer.head;
-		     more && left > 0 && NLMSG_OK(head, (uint32_t)left);
-		     head = NLMSG_NEXT(head, left)) {
-			if (head->nlmsg_type == NLMSG_ERROR)
-				r = -EIO;
-			else if (head->nlmsg_type != NLMSG_DONE)
-				r = tell(head, each, ctx);
-			more = r == 0 && head->nlmsg_type != NLMSG_DONE;
-		}
-	}
-	if (fd >= 0)
-		close(fd);
-	return r;
+	return r ? r : telling.result;
 }
 
 int os_unix_pair_peek_from(int fd, int at)

@@ -3,8 +3,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <poll.h>
@@ -18,6 +16,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "os/netlink_ask.h"
+
 #define SHUT_READS  1 /* as UNIX_DIAG_SHUTDOWN has them */
 #define SHUT_WRITES 2
 
@@ -29,74 +29,57 @@ static int option_of(int fd, int option)
 	return getsockopt(fd, SOL_SOCKET, option, &value, &bytes) ? -errno : value;
 }
 
-/* The kernel is asked about this one alone. */
-static int ask(int fd, uint32_t inode)
+static void note(struct os_unix_socket *socket, const struct nlattr *attr)
 {
-	const struct {
-		struct nlmsghdr head;
-		struct unix_diag_req body;
-	} question = {
-		.head = { .nlmsg_len = sizeof(question),
-			  .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-			  .nlmsg_flags = NLM_F_REQUEST },
-		.body = { .sdiag_family = AF_UNIX,
-			  .udiag_states = UINT32_MAX,
-			  .udiag_ino = inode,
-			  .udiag_show = UDIAG_SHOW_VFS | UDIAG_SHOW_RQLEN,
-			  .udiag_cookie = { UINT32_MAX, UINT32_MAX } },
-	};
+	const void *value = mnl_attr_get_payload(attr);
+	size_t bytes = mnl_attr_get_payload_len(attr);
+	struct unix_diag_vfs file;
+	struct unix_diag_rqlen queue;
 
-	return send(fd, &question, sizeof(question), 0) == sizeof(question) ? 0 : -errno;
-}
-
-static void tell(const struct nlmsghdr *head, struct os_unix_socket *socket)
-{
-	const struct unix_diag_msg *body = NLMSG_DATA(head);
-	int left = (int)head->nlmsg_len - (int)NLMSG_LENGTH(sizeof(*body));
-
-	for (const struct rtattr *attribute = (const struct rtattr *)(body + 1);
-	     RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
-		struct unix_diag_vfs file;
-		struct unix_diag_rqlen queue;
-		uint8_t shut;
-
-		if (attribute->rta_type == UNIX_DIAG_VFS &&
-		    RTA_PAYLOAD(attribute) >= sizeof(file)) {
-			memcpy(&file, RTA_DATA(attribute), sizeof(file));
-			socket->inode = file.udiag_vfs_ino;
-		} else if (attribute->rta_type == UNIX_DIAG_RQLEN &&
-			   RTA_PAYLOAD(attribute) >= sizeof(queue)) {
-			memcpy(&queue, RTA_DATA(attribute), sizeof(queue));
-			socket->backlog = socket->listens ? queue.udiag_wqueue : 0;
-		} else if (attribute->rta_type == UNIX_DIAG_SHUTDOWN) {
-			memcpy(&shut, RTA_DATA(attribute), sizeof(shut));
-			socket->reads_end = shut & SHUT_READS;
-			socket->writes_end = shut & SHUT_WRITES;
-		}
+	switch (mnl_attr_get_type(attr)) {
+	case UNIX_DIAG_VFS:
+		if (bytes < sizeof(file))
+			break;
+		memcpy(&file, value, sizeof(file));
+		socket->inode = file.udiag_vfs_ino;
+		break;
+	case UNIX_DIAG_RQLEN:
+		if (bytes < sizeof(queue))
+			break;
+		memcpy(&queue, value, sizeof(queue));
+		socket->backlog = socket->listens ? queue.udiag_wqueue : 0;
+		break;
+	case UNIX_DIAG_SHUTDOWN:
+		socket->reads_end = mnl_attr_get_u8(attr) & SHUT_READS;
+		socket->writes_end = mnl_attr_get_u8(attr) & SHUT_WRITES;
+		break;
 	}
 }
 
+static int on_socket(const struct nlmsghdr *head, void *ctx)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, head, sizeof(struct unix_diag_msg)) note(ctx, attr);
+	return MNL_CB_STOP;
+}
+
+/* The kernel is asked about this one alone. */
 static int look_inside(int fd, struct os_unix_socket *unix_socket)
 {
-	union {
-		struct nlmsghdr head;
-		char bytes[8192];
-	} answer;
+	uint8_t buffer[OS_NETLINK_ASK_BYTES];
+	struct nlmsghdr *head = os_netlink_ask_begin(buffer, SOCK_DIAG_BY_FAMILY, 0);
+	struct unix_diag_req *body = mnl_nlmsg_put_extra_header(head, sizeof(*body));
 	struct stat status;
-	int diag = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	int r = diag < 0 || fstat(fd, &status) ? -errno : ask(diag, (uint32_t)status.st_ino);
-	ssize_t got = r ? 0 : recv(diag, &answer, sizeof(answer), 0);
 
-	if (got < 0)
-		r = -errno;
-	else if (r == 0 &&
-		 (!NLMSG_OK(&answer.head, (size_t)got) || answer.head.nlmsg_type == NLMSG_ERROR))
-		r = -ENOENT;
-	if (r == 0)
-		tell(&answer.head, unix_socket);
-	if (diag >= 0)
-		close(diag);
-	return r;
+	if (fstat(fd, &status))
+		return -errno;
+	body->sdiag_family = AF_UNIX;
+	body->udiag_states = UINT32_MAX;
+	body->udiag_ino = (uint32_t)status.st_ino;
+	body->udiag_show = UDIAG_SHOW_VFS | UDIAG_SHOW_RQLEN;
+	body->udiag_cookie[0] = body->udiag_cookie[1] = UINT32_MAX;
+	return os_netlink_ask(NETLINK_SOCK_DIAG, head, on_socket, unix_socket);
 }
 
 /* A path without the zero at its end. How many bytes; 0: none. */
