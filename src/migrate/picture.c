@@ -283,6 +283,8 @@ static int take_other(struct picture *picture, const struct reader *reader, cons
 			      &picture->guard_capacity, GUARDS_MAX, sizeof(*guard));
 		break;
 	case IMAGE_TIMER:
+		if (!image_timer_ok(payload))
+			return -EBADMSG;
 		room = append((void **)&picture->timer, &picture->timer_count,
 			      &picture->timer_capacity, TIMERS_MAX, sizeof(struct image_timer));
 		break;

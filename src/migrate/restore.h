@@ -205,7 +205,7 @@ int restore_task(struct restore *restore, struct refusal *refusal);
 int restore_outside(struct restore *restore, struct refusal *refusal);
 
 /* restore_timers.c */
-/* can_choose: whether the kernel can be asked for the number of a timer. */
-void restore_add_timers(struct restore *restore, bool can_choose);
+/* can_choose: whether the kernel can be asked for the number of a timer; else they are sorted by it. 0 or a refusal. */
+int restore_add_timers(struct restore *restore, bool can_choose, struct refusal *refusal);
 
 #endif

@@ -158,8 +158,10 @@ int restore_task(struct restore *restore, struct refusal *refusal)
 		calls_add(calls, "forbid itself writable code (PR_SET_MDWE)", CALL_OK, SYS_prctl,
 			  PR_SET_MDWE, picture->process.refuse_exec_gain);
 	}
-	restore_add_timers(restore, os_timer_ids_can_be_chosen());
-	int r = restore_run(restore, refusal);
+	int r = restore_add_timers(restore, os_timer_ids_can_be_chosen(), refusal);
+
+	if (r == 0)
+		r = restore_run(restore, refusal);
 
 	return r || !sets ? r : ignore_breakpoint(restore, refusal);
 }

@@ -7,7 +7,9 @@
 #include "migrate/restore.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
+#include "dvk/errors.h"
 #include "os/kernel.h"
 
 static void add_create(struct restore *restore, const struct image_timer *timer)
@@ -59,35 +61,47 @@ static void add_chosen(struct restore *restore)
 		  0);
 }
 
-/* The one with the lowest number that is at least this. */
-static const struct image_timer *next_timer(const struct picture *picture, int64_t number)
+static int by_number(const void *a, const void *b)
 {
-	const struct image_timer *next = NULL;
+	const struct image_timer *one = a, *other = b;
 
-	for (uint32_t i = 0; i < picture->timer_count; i++) {
-		const struct image_timer *timer = &picture->timer[i];
-
-		if (timer->id >= number && (!next || timer->id < next->id))
-			next = timer;
-	}
-	return next;
+	return (one->id > other->id) - (one->id < other->id);
 }
 
-/* That the kernel gave this number is seen by a call that takes it. */
+/* One with a higher number than the offer told of was made since. */
+static int check_numbers(const struct picture *picture, struct refusal *refusal)
+{
+	assert(picture->timer_count);
+	for (uint32_t i = 1; i < picture->timer_count; i++)
+		if (picture->timer[i].id == picture->timer[i - 1].id)
+			return refusal_set(
+				refusal, EDVSIO,
+				"the image is damaged: two POSIX timers have one number");
+	if (picture->timer[picture->timer_count - 1].id < IMAGE_TIMERS_COUNTED)
+		return 0;
+	return refusal_set(refusal, EDVSBUSY,
+			   "the process has made a POSIX timer with a number above %d just before "
+			   "it was stopped, and the target cannot choose such a number; try again",
+			   IMAGE_TIMERS_COUNTED - 1);
+}
+
+/* In ascending order. That the kernel gave a number is seen by a call that takes it. */
 static void add_counted(struct restore *restore)
 {
+	const struct picture *picture = &restore->picture;
 	struct calls *calls = &restore->calls;
-	const struct image_timer *timer;
-	int64_t number = 0;
+	int32_t number = 0;
 
-	for (; (timer = next_timer(&restore->picture, number)); number++) {
+	for (uint32_t i = 0; i < picture->timer_count; i++, number++) {
+		const struct image_timer *timer = &picture->timer[i];
+
 		for (; number < timer->id; number++) {
 			add_create(restore, &(const struct image_timer){ .clock = CLOCK_MONOTONIC,
 									 .notify = SIGEV_NONE });
 			calls_add(calls, "count the numbers of its POSIX timers", CALL_OK,
 				  SYS_timer_delete, (uint64_t)number);
 		}
-		assert(number == timer->id);
+		assert(number == timer->id); /* check_numbers() saw to it */
 		add_create(restore, timer);
 		calls_add(calls, "count the numbers of its POSIX timers", CALL_OK,
 			  SYS_timer_getoverrun, (uint64_t)number);
@@ -95,17 +109,34 @@ static void add_counted(struct restore *restore)
 	}
 }
 
-void restore_add_timers(struct restore *restore, bool can_choose)
+/* Those of POSIX. 0 or a refusal. */
+static int add_posix(struct restore *restore, bool can_choose, struct refusal *refusal)
+{
+	struct picture *picture = &restore->picture;
+
+	if (!picture->timer_count)
+		return 0;
+	if (can_choose) {
+		add_chosen(restore);
+		return 0;
+	}
+	qsort(picture->timer, picture->timer_count, sizeof(picture->timer[0]), by_number);
+	int r = check_numbers(picture, refusal);
+
+	if (r == 0)
+		add_counted(restore);
+	return r;
+}
+
+int restore_add_timers(struct restore *restore, bool can_choose, struct refusal *refusal)
 {
 	const struct picture *picture = &restore->picture;
 	struct calls *calls = &restore->calls;
 
 	calls_room(calls, 8, 256);
-	if (picture->timer_count && can_choose)
-		add_chosen(restore);
-	else
-		add_counted(restore);
-	for (unsigned i = 0; i < 3; i++) {
+	int r = add_posix(restore, can_choose, refusal);
+
+	for (unsigned i = 0; i < 3 && r == 0; i++) {
 		const struct image_itimer *timer = &picture->process.itimer[i];
 
 		if (!timer->value_s && !timer->value_us)
@@ -116,4 +147,5 @@ void restore_add_timers(struct restore *restore, bool can_choose)
 		calls_add(calls, "set its interval timers", CALL_OK, SYS_setitimer, i, address.at,
 			  0);
 	}
+	return r;
 }

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/test.h"
+#include "dvk/errors.h"
 #include "migrate/restore_test.h"
 
 #define RESTORE_IDS 77 /* PR_TIMER_CREATE_RESTORE_IDS */
@@ -22,14 +23,14 @@ static struct image_timer timers[] = {
 	{ .id = 1, .clock = CLOCK_REALTIME, .signal = 10 },
 };
 
-static void list(uint32_t count, bool can_choose)
+static int list(uint32_t count, bool can_choose)
 {
 	restore_begin();
 	restore->picture.timer = timers;
 	restore->picture.timer_count = count;
 	restore->picture.process.itimer[1] = (struct image_itimer){ 1, 2, 0, 4 };
 	restore->picture.process.itimer[2] = (struct image_itimer){ 1, 2, 0, 0 }; /* it is off */
-	restore_add_timers(restore, can_choose);
+	return restore_add_timers(restore, can_choose, &restore_refusal);
 }
 
 static void end(void)
@@ -62,7 +63,7 @@ static void check_set(uint32_t at)
 static void test_none(void)
 {
 	for (int can_choose = 0; can_choose < 2; can_choose++) {
-		list(0, can_choose);
+		CHECK_EQ(list(0, can_choose), 0);
 		restore_call(0, SYS_setitimer);
 		CHECK_EQ(restore->calls.count, 1);
 		end();
@@ -72,7 +73,7 @@ static void test_none(void)
 /* For the time of that only. */
 static void test_chosen(void)
 {
-	list(2, true);
+	CHECK_EQ(list(2, true), 0);
 	CHECK_EQ(listed_prctl(&restore->calls, RESTORE_IDS), 0);
 	CHECK_EQ(restore_call(0, SYS_prctl)->arg[1], 1);
 	check_first(1);
@@ -88,7 +89,7 @@ static void test_chosen(void)
 /* In ascending order; the numbers between are made and given back, so that a wrong one is found out. */
 static void test_counted(void)
 {
-	list(2, false);
+	CHECK_EQ(list(2, false), 0);
 	restore_call(0, SYS_timer_create);
 	CHECK_EQ(restore_call(1, SYS_timer_delete)->arg[0], 0);
 	CHECK_EQ(restore_call(2, SYS_timer_create)->arg[0], CLOCK_REALTIME);
@@ -107,10 +108,27 @@ static void test_counted(void)
 	end();
 }
 
+/* Numbers that the offer told nothing of, to which nobody counts; and those of a damaged image. */
+static void test_refused(void)
+{
+	const struct image_timer good = timers[0];
+
+	timers[0].id = IMAGE_TIMERS_COUNTED;
+	CHECK_EQ(list(2, true), 0);
+	end();
+	CHECK(is_refusal(list(2, false), &restore_refusal, EDVSBUSY, "number above 65535"));
+	end();
+	timers[1].id = timers[0].id = 1;
+	CHECK(is_refusal(list(2, false), &restore_refusal, EDVSIO, "two POSIX timers"));
+	end();
+	timers[0] = good;
+}
+
 int main(void)
 {
 	TEST(test_none);
 	TEST(test_chosen);
 	TEST(test_counted);
+	TEST(test_refused);
 	return test_end();
 }

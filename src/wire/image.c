@@ -256,6 +256,11 @@ bool image_map_ok(const struct image_map *map)
 	return memchr(map->label, 0, sizeof(map->label)) != NULL;
 }
 
+bool image_timer_ok(const struct image_timer *timer)
+{
+	return timer->id >= 0;
+}
+
 bool image_pages_ok(const struct image_pages *pages, uint32_t length)
 {
 	if (pages->count == 0 || pages->count > IMAGE_RUN_PAGES_MAX)

@@ -475,6 +475,7 @@ bool image_process_ok(const struct image_process *process);
 bool image_file_ok(const struct image_file *file, uint32_t length);
 bool image_file_bytes_ok(const struct image_file_bytes *bytes, uint32_t length);
 bool image_map_ok(const struct image_map *map);
+bool image_timer_ok(const struct image_timer *timer);
 bool image_pages_ok(const struct image_pages *pages, uint32_t length);
 bool image_shared_pages_ok(const struct image_shared_pages *pages, uint32_t length);
 bool image_string_ok(const struct image_string_head *head, uint32_t length);

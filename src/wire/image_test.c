@@ -69,6 +69,15 @@ static void test_shared_pages(void)
 								     (uint32_t)IMAGE_PAGE));
 }
 
+static void test_timers(void)
+{
+	struct image_timer timer = { .id = 0 };
+
+	CHECK(image_timer_ok(&timer));
+	timer.id = -1;
+	CHECK(!image_timer_ok(&timer));
+}
+
 static void test_maps(void)
 {
 	struct image_map map = { .start = 0x1000, .end = 0x3000, .kind = IMAGE_MAP_ANON };
@@ -213,6 +222,7 @@ int main(void)
 	TEST(test_lengths);
 	TEST(test_pages);
 	TEST(test_shared_pages);
+	TEST(test_timers);
 	TEST(test_maps);
 	TEST(test_deleted);
 	TEST(test_files);

@@ -11,7 +11,10 @@ bool image_thread_ok(const struct image_thread *thread)
 	    (thread->seccomp_mode == 2) != (thread->seccomp_count != 0) ||
 	    thread->seccomp_common > thread->seccomp_count)
 		return false;
-	if (thread->settings & ~(uint32_t)IMAGE_THREAD_SETTINGS_ALL)
+	const uint32_t policies = IMAGE_THREAD_MCE_EARLY | IMAGE_THREAD_MCE_LATE;
+
+	if (thread->settings & ~(uint32_t)IMAGE_THREAD_SETTINGS_ALL ||
+	    (thread->settings & policies) == policies)
 		return false;
 	if (thread->ended > 1 || thread->exit_code > 255 || (!thread->ended && thread->exit_code) ||
 	    (thread->ended && thread->seccomp_mode))

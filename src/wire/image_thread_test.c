@@ -22,6 +22,21 @@ static void test_threads(void)
 	CHECK(!image_thread_ok(&thread)); /* no end of its name */
 }
 
+/* One policy for pages that have failed, or none. */
+static void test_settings(void)
+{
+	struct image_thread thread = { .tid = 2, .settings = IMAGE_THREAD_MCE_EARLY };
+
+	CHECK(image_thread_ok(&thread));
+	thread.settings = IMAGE_THREAD_MCE_LATE | IMAGE_THREAD_IO_FLUSHER | IMAGE_THREAD_NO_CPUID |
+			  IMAGE_THREAD_NO_TSC;
+	CHECK(image_thread_ok(&thread));
+	thread.settings = IMAGE_THREAD_SETTINGS_ALL;
+	CHECK(!image_thread_ok(&thread));
+	thread.settings = IMAGE_THREAD_SETTINGS_ALL + 1;
+	CHECK(!image_thread_ok(&thread));
+}
+
 /* Of one that has ended nothing but its rights, its name and how it ended is known. */
 static void test_ended(void)
 {
@@ -62,6 +77,7 @@ static void test_filters(void)
 int main(void)
 {
 	TEST(test_threads);
+	TEST(test_settings);
 	TEST(test_ended);
 	TEST(test_filters);
 	return test_end();
