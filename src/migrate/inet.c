@@ -13,6 +13,8 @@
 #include "migrate/kind.h"
 #include "os/inet.h"
 #include "os/inet_options.h"
+#include "os/pid.h"
+#include "os/socket.h"
 #include "os/socket_filter.h"
 
 #define HEAD_BYTES offsetof(struct os_inet_option, value)
@@ -79,7 +81,7 @@ static int take_filter(int fd, int number, struct contents *contents, struct ref
 		r == -EACCES ? " (SO_ATTACH_BPF)" : ": ", r == -EACCES ? "" : strerror(-r));
 }
 
-int inet_options_take(int fd, int number, struct contents *contents, struct refusal *refusal)
+static int take_options(int fd, int number, struct contents *contents, struct refusal *refusal)
 {
 	struct os_inet_options *options = malloc(sizeof(*options));
 	int option = 0;
@@ -97,6 +99,22 @@ int inet_options_take(int fd, int number, struct contents *contents, struct refu
 			   "is not carried%s%s",
 			   number, option, r == -EXDEV ? "" : ": ",
 			   r == -EXDEV ? "" : strerror(-r));
+}
+
+int inet_check(pid_t pid, struct description *description,
+	       int (*more)(int fd, struct description *description, struct refusal *refusal),
+	       struct refusal *refusal)
+{
+	int fd = os_pid_descriptor(pid, description->number);
+
+	if (fd < 0)
+		return 0;
+	int r = take_options(fd, description->number, &description->contents, refusal);
+
+	if (r == 0 && more)
+		r = more(fd, description, refusal);
+	os_close(fd);
+	return r;
 }
 
 static bool is_option(const uint8_t *piece, uint32_t length)

@@ -7,7 +7,7 @@
 
 #include "base/address.h"
 #include "base/refusal.h"
-#include "migrate/contents.h"
+#include "migrate/descriptions.h"
 
 /*
  * Things that the kinds of sockets of TCP and UDP have in common. The options that the program has set are each a piece
@@ -15,10 +15,13 @@
  */
 
 /*
- * Source: those of the socket, and its filter, become the contents, if they can be set again; else a refusal. number:
- * of the descriptor, for its sentence.
+ * Source: the options of the socket, and its filter, become the contents, if they can be set again; `more` (or NULL)
+ * looks at the socket afterwards. One that was closed meanwhile is passed over: its process still runs, and is read
+ * again frozen. 0 or a refusal.
  */
-int inet_options_take(int fd, int number, struct contents *contents, struct refusal *refusal);
+int inet_check(pid_t pid, struct description *description,
+	       int (*more)(int fd, struct description *description, struct refusal *refusal),
+	       struct refusal *refusal);
 
 struct kind_seen;
 struct os_inet;

@@ -14,6 +14,15 @@
 static struct contents contents;
 static struct refusal why;
 
+static int take(int fd)
+{
+	struct description description = { .number = fd, .contents = contents };
+	int r = inet_check(getpid(), &description, NULL, &why);
+
+	contents = description.contents;
+	return r;
+}
+
 static void test_carried(void)
 {
 	const struct inet_piece_head rest[2] = { { INET_NO_LEVEL, INET_REST, 8 }, { 1, 2, 3 } };
@@ -23,7 +32,7 @@ static void test_carried(void)
 
 	CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)), 0);
 	for (int i = 0; i < 2; i++) /* as often as it is looked at */
-		CHECK_EQ(inet_options_take(fd, 3, &contents, &why), 0);
+		CHECK_EQ(take(fd), 0);
 	CHECK_EQ(contents.length, 4 + 8 + 4);
 	CHECK(!inet_find_rest(&contents, &found, sizeof(found)));
 	CHECK_EQ(contents_append(&contents, rest, sizeof(rest)), 0);
@@ -46,8 +55,7 @@ static void test_refused(void)
 	int fd = socket(AF_INET6, SOCK_DGRAM, 0), interface = 1;
 
 	CHECK_EQ(setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &interface, sizeof(interface)), 0);
-	CHECK(is_refusal(inet_options_take(fd, 3, &contents, &why), &why, EDVSPROCSTS,
-			 "has the socket option number 17 set"));
+	CHECK(is_refusal(take(fd), &why, EDVSPROCSTS, "has the socket option number 17 set"));
 	why = REFUSAL_NONE;
 	contents_free(&contents);
 	CHECK_EQ(contents_append(&contents, filter, sizeof(filter)), 0);

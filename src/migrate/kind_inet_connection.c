@@ -187,10 +187,14 @@ static int refuse_way(int other, int number, struct refusal *refusal)
 			   number, against);
 }
 
-/* Its other end is none that moves, and its address does not move: so nobody may have it. */
-static int check_alone(struct description *description, struct refusal *refusal)
+/* If its other end is none that moves, and its address does not move, nobody may have it. */
+static int check_alone(int fd, struct description *description, struct refusal *refusal)
 {
 	const struct connection_body body = inet_connection_body(&description->image);
+
+	assert(fd >= 0);
+	if (body.other || body.flags & CONNECTION_MOVES || !inet_connection_lives(&body))
+		return 0;
 	const struct os_inet_end own = inet_connection_end(body.own, body.own_port);
 	const struct os_inet_end peer = inet_connection_end(body.peer, body.peer_port);
 
@@ -209,20 +213,8 @@ static int check_alone(struct description *description, struct refusal *refusal)
 static int check(pid_t pid, const struct descriptions *descriptions,
 		 struct description *description, struct refusal *refusal)
 {
-	int fd = os_pid_descriptor(pid, description->number);
-
 	(void)descriptions;
-	if (fd < 0)
-		return 0; /* closed meanwhile: the process still runs, and is read again frozen */
-	const struct connection_body body = inet_connection_body(&description->image);
-	int r = 0;
-
-	if (!body.other && !(body.flags & CONNECTION_MOVES) && inet_connection_lives(&body))
-		r = check_alone(description, refusal);
-	if (r == 0)
-		r = inet_options_take(fd, description->number, &description->contents, refusal);
-	os_close(fd);
-	return r;
+	return inet_check(pid, description, check_alone, refusal);
 }
 
 static int on_bytes(void *ctx, bool sending, const uint8_t *bytes, size_t length)

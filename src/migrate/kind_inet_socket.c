@@ -172,9 +172,11 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 	return 1;
 }
 
-static int take_groups(int fd, pid_t pid, struct description *description, struct refusal *refusal)
+static int take_groups(int fd, struct description *description, struct refusal *refusal)
 {
-	int dir = procdir_open(pid);
+	if (!(body_of(&description->image).flags & (SOCKET_UDP | SOCKET_RAW)))
+		return 0;
+	int dir = procdir_open(description->pid);
 	int r = dir < 0 ? dir : inet_members_take(fd, dir, &description->contents);
 
 	os_close(dir);
@@ -190,18 +192,8 @@ static int take_groups(int fd, pid_t pid, struct description *description, struc
 static int check(pid_t pid, const struct descriptions *descriptions,
 		 struct description *description, struct refusal *refusal)
 {
-	const struct socket_body body = body_of(&description->image);
-	int fd = os_pid_descriptor(pid, description->number);
-
 	(void)descriptions;
-	if (fd < 0)
-		return 0; /* closed meanwhile: the process still runs, and is read again frozen */
-	int r = inet_options_take(fd, description->number, &description->contents, refusal);
-
-	if (r == 0 && body.flags & (SOCKET_UDP | SOCKET_RAW))
-		r = take_groups(fd, pid, description, refusal);
-	os_close(fd);
-	return r;
+	return inet_check(pid, description, take_groups, refusal);
 }
 
 static int check_queues(const struct os_inet *inet, int number, struct refusal *refusal)

@@ -30,6 +30,7 @@ static int find(int fd)
 	one = (struct description){ .image = { .id = 1,
 					       .kind = IMAGE_DESCRIPTION_INET_SOCKET,
 					       .flags = O_RDWR | O_NONBLOCK },
+				    .pid = getpid(),
 				    .number = fd };
 	return kind_inet_socket.find(&seen, &one.image, &why);
 }

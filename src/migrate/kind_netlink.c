@@ -104,15 +104,8 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 static int check(pid_t pid, const struct descriptions *descriptions,
 		 struct description *description, struct refusal *refusal)
 {
-	int fd = os_pid_descriptor(pid, description->number);
-
 	(void)descriptions;
-	if (fd < 0)
-		return 0; /* closed meanwhile: the process still runs, and is read again frozen */
-	int r = inet_options_take(fd, description->number, &description->contents, refusal);
-
-	os_close(fd);
-	return r;
+	return inet_check(pid, description, NULL, refusal);
 }
 
 static int complete(const struct kind_frozen *frozen, struct description *description,
