@@ -282,15 +282,7 @@ int os_inet_repair_fill(int fd, bool sending, const uint8_t *bytes, size_t lengt
 {
 	int r = set(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, sending ? TCP_SEND_QUEUE : TCP_RECV_QUEUE);
 
-	while (r == 0 && length) {
-		ssize_t put = send(fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-		if (put <= 0)
-			return put < 0 ? -errno : -EIO;
-		bytes += put;
-		length -= (size_t)put;
-	}
-	return r;
+	return r ? r : os_inet_repair_send(fd, bytes, length);
 }
 
 int os_inet_repair_window(int fd, const uint32_t window[5])
@@ -314,9 +306,7 @@ int os_inet_repair_leave(int fd, bool reuses, bool asks)
 
 int os_inet_repair_send(int fd, const uint8_t *bytes, size_t length)
 {
-	int r = 0;
-
-	while (r == 0 && length) {
+	while (length) {
 		ssize_t put = send(fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (put <= 0)
@@ -324,7 +314,7 @@ int os_inet_repair_send(int fd, const uint8_t *bytes, size_t length)
 		bytes += put;
 		length -= (size_t)put;
 	}
-	return r;
+	return 0;
 }
 
 int os_inet_repair_start(int fd, const struct os_inet_made *made, bool reuses)
