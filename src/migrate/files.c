@@ -286,9 +286,9 @@ static int refuse_missing(int dir, const char *path, const struct files_object *
 		path);
 }
 
-static uint32_t *bucket_of(const struct files *files, const char *path, uint64_t inode)
+static uint32_t *bucket_of(const struct files *files, uint64_t inode)
 {
-	uint64_t hash = hash_bytes(HASH_SEED ^ inode, path, strlen(path));
+	uint64_t hash = hash_bytes(HASH_SEED, &inode, sizeof(inode));
 
 	assert(files->bucket_count);
 	return &files->bucket[hash % files->bucket_count];
@@ -310,7 +310,7 @@ static int grow_table(struct files *files)
 	files->bucket_count = count;
 	for (uint32_t i = 0; i < files->count; i++) {
 		struct file *file = &files->file[i];
-		uint32_t *newest = bucket_of(files, file->path, file->image.inode);
+		uint32_t *newest = bucket_of(files, file->image.inode);
 
 		file->older = *newest;
 		*newest = i + 1;
@@ -329,7 +329,7 @@ static int add_new(struct files *files, const char *path, const struct image_fil
 	if (!file)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
 	uint32_t length = file->image.path_length;
-	uint32_t *newest = bucket_of(files, path, image->inode);
+	uint32_t *newest = bucket_of(files, image->inode);
 
 	file->image = *image;
 	file->image.path_length = length;
@@ -370,7 +370,7 @@ static int add_memory(struct files *files, int dir, const char *path,
 
 uint32_t files_id_of(const struct files *files, const char *path, uint64_t inode)
 {
-	uint32_t at = files->bucket_count ? *bucket_of(files, path, inode) : 0;
+	uint32_t at = files->bucket_count ? *bucket_of(files, inode) : 0;
 
 	while (at && (files->file[at - 1].image.inode != inode ||
 		      strcmp(files->file[at - 1].path, path) != 0))
@@ -436,9 +436,11 @@ static int add_linked(struct files *files, int dir, const char *path,
 /* One that was deleted under several names is one file still. Its id; 0: it is not known yet. */
 static int deleted_id(struct files *files, const struct image_file *image)
 {
+	uint32_t at = files->bucket_count ? *bucket_of(files, image->inode) : 0;
+
 	assert(image->use & IMAGE_FILE_DELETED);
-	for (uint32_t i = 0; i < files->count; i++) {
-		struct image_file *known = &files->file[i].image;
+	for (; at; at = files->file[at - 1].older) {
+		struct image_file *known = &files->file[at - 1].image;
 
 		if (known->use & IMAGE_FILE_DELETED && known->inode == image->inode &&
 		    known->device == image->device) {
