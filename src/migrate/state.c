@@ -266,7 +266,7 @@ static int read_scheduling(int dir, pid_t tid, struct image_thread *thread, stru
 static int read_traced(struct tracee *tracee, struct image_thread *thread, void *xstate,
 		       size_t *xstate_bytes, struct refusal *refusal)
 {
-	struct trace_rseq rseq = { 0 };
+	const struct trace_rseq *rseq = &tracee->rseq;
 	ssize_t length = trace_xstate(tracee->tid, xstate, *xstate_bytes);
 
 	assert(tracee->borrowed);
@@ -287,12 +287,10 @@ static int read_traced(struct tracee *tracee, struct image_thread *thread, void 
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the process has 32-bit thread-local segments, which are not "
 				   "carried");
-	if (trace_rseq(tracee->tid, &rseq) == 0) {
-		thread->rseq_address = rseq.address;
-		thread->rseq_size = rseq.size;
-		thread->rseq_signature = rseq.signature;
-		thread->rseq_flags = rseq.flags;
-	}
+	thread->rseq_address = rseq->address;
+	thread->rseq_size = rseq->size;
+	thread->rseq_signature = rseq->signature;
+	thread->rseq_flags = rseq->flags;
 	int r = peculiar_check_segments(&tracee->registers, refusal);
 
 	if (r)

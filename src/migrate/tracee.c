@@ -156,18 +156,19 @@ static void leave_rseq(struct tracee *tracee)
 		uint32_t version, flags;
 		uint64_t start, length, abort;
 	} section;
-	struct trace_rseq rseq = { 0 };
+	const struct trace_rseq *rseq = &tracee->rseq;
 	uint64_t address = 0;
 
-	if (trace_rseq(tracee->tid, &rseq) || !rseq.address ||
-	    trace_read(tracee->tid, rseq.address + 8, &address, sizeof(address)) || !address)
+	tracee->rseq = (struct trace_rseq){ 0 };
+	if (trace_rseq(tracee->tid, &tracee->rseq) || !rseq->address ||
+	    trace_read(tracee->tid, rseq->address + 8, &address, sizeof(address)) || !address)
 		return;
 	if (trace_read(tracee->tid, address, &section, sizeof(section)))
 		return; /* the kernel would kill the thread for it, here or there */
 	if (tracee->registers.rip - section.start < section.length) {
 		tracee->registers.rip = section.abort;
 		address = 0;
-		trace_write(tracee->tid, rseq.address + 8, &address, sizeof(address));
+		trace_write(tracee->tid, rseq->address + 8, &address, sizeof(address));
 	}
 }
 

@@ -36,6 +36,8 @@ struct tracee {
 	int64_t deadline_ns;		   /* of the system call under way, or 0 */
 	struct user_regs_struct registers; /* of the program, while borrowed */
 	uint64_t mask;
+	struct trace_rseq
+		rseq; /* while borrowed; all 0: it has none, or the kernel does not tell */
 	struct user_regs_struct working; /* last known good base for foreign code */
 };
 
