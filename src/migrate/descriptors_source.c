@@ -37,6 +37,7 @@ struct look {
 	uint32_t count, capacity;
 	const struct descriptors_of *process;
 	uint32_t process_count;
+	bool stands;
 	struct descriptors_of stand_in; /* behind them: this one, for descriptors in queues */
 	uint32_t at;			/* the process that is looked at */
 	struct tables *tables;
@@ -138,6 +139,7 @@ static int on_descriptor(struct look *look, int number)
 		.host = look->host,
 		.process = look->process,
 		.process_count = look->process_count,
+		.stands = look->stands,
 	};
 
 	/* An urgent byte is told by a signal in any case. */
@@ -427,6 +429,7 @@ int descriptors_read(const struct descriptors_of *process, uint32_t count, bool 
 {
 	struct look look = { .process = process,
 			     .process_count = count,
+			     .stands = stands,
 			     .tables = tables,
 			     .host = host,
 			     .buffer = buffer,

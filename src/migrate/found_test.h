@@ -21,6 +21,7 @@ struct found {
 	struct files *files;	  /* NULL: the kind refers to none */
 	struct refusal *refusal;
 	const char *info; /* of each, as fdinfo has it; NULL: empty */
+	bool stands;	  /* the process does */
 };
 
 /* The descriptor that /proc shows as a link to this: 1 if it is of the image_description_kind, or as find() has it. */
@@ -45,7 +46,8 @@ TEST_LOOKS_UNUSED static int found_add(const struct found *found, uint32_t kind,
 					.status = &status,
 					.socket = strncmp(link, "socket:[", 8) == 0 ? fd : -1,
 					.info = found->info ? found->info : "",
-					.files = found->files ? found->files : &no_files };
+					.files = found->files ? found->files : &no_files,
+					.stands = found->stands };
 	int r = kind_of(kind)->find(&seen, &image, found->refusal);
 
 	close(dir);

@@ -34,6 +34,7 @@ struct kind_seen {
 	const struct migrate_host *host;
 	const struct descriptors_of *process; /* all that move; NULL: that one alone */
 	uint32_t process_count;
+	bool stands; /* they do, and stay so until the move has ended */
 };
 
 /* Whether that process moves. */

@@ -47,14 +47,15 @@ static bool is_watched(pid_t pid, int number)
 }
 
 /* Of a description that is open for writing. 0 or a refusal. */
-static int write_back_of(pid_t pid, int number, const struct file *file, struct refusal *refusal)
+static int write_back_of(pid_t pid, int number, const struct file *file, bool stands,
+			 struct refusal *refusal)
 {
 	int fd = os_pid_descriptor(pid, number);
 
 	if (fd < 0)
 		return refusal_set(refusal, EDVSBUSY,
 				   "the process has just closed descriptor %d; try again", number);
-	int r = write_back(fd, file, refusal);
+	int r = write_back(fd, file, stands, refusal);
 
 	os_close(fd);
 	return r;
@@ -85,9 +86,10 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 	};
 
 	memcpy(image->body, &body, sizeof(body));
-	if (!reads && write_back_is_due(files_find(seen->files, (uint64_t)id))) {
+	/* When it stands, write() does it. */
+	if (!reads && !seen->stands && write_back_is_due(files_find(seen->files, (uint64_t)id))) {
 		int r = write_back_of(seen->pid, seen->number,
-				      files_find(seen->files, (uint64_t)id), refusal);
+				      files_find(seen->files, (uint64_t)id), false, refusal);
 
 		return r ? r : 1;
 	}
@@ -118,7 +120,7 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 	assert(file); /* find() has added it */
 	if (access == OS_OPEN_READ || access & OS_OPEN_PATH || !write_back_is_due(file))
 		return 0;
-	return write_back_of(frozen->pid, description->number, file, refusal);
+	return write_back_of(frozen->pid, description->number, file, true, refusal);
 }
 
 static bool read_body(const struct image_description *image, const struct files *files,

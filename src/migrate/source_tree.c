@@ -114,6 +114,8 @@ static int check_once(struct source_tree *tree, const struct migrate_host *host,
 	const struct inventories all = source_tree_inventories(tree);
 
 	r = inventories_read(&all, host, true, refusal);
+	if (r == 0)
+		r = write_back_mapped(&tree->tables.files, tree->inventory[0]->dir, false, refusal);
 	return r ? r : describe(tree, refusal);
 }
 
@@ -258,7 +260,7 @@ static int complete(struct source_tree *tree, struct refusal *refusal)
 	int r = sysv_take(&tree->tables.sysv, refusal);
 
 	if (r == 0)
-		r = write_back_mapped(&tree->tables.files, tree->inventory[0]->dir, refusal);
+		r = write_back_mapped(&tree->tables.files, tree->inventory[0]->dir, true, refusal);
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)
 		r = named(tree, i, source_process_take_undo(tree->process[i], refusal), refusal);
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)

@@ -2,6 +2,7 @@
 #include "migrate/write_back.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 #include "dvk/errors.h"
@@ -9,14 +10,22 @@
 #include "os/open.h"
 #include "os/socket.h"
 
-int write_back(int fd, const struct file *file, struct refusal *refusal)
+#define RUNS_MS	  60000
+#define STANDS_MS 1000
+
+int write_back(int fd, const struct file *file, bool stands, struct refusal *refusal)
 {
 	assert(fd >= 0);
 	assert(write_back_is_due(file));
-	int r = os_file_sync(fd);
+	int r = os_file_sync_within(fd, stands ? STANDS_MS : RUNS_MS);
 
 	if (r == 0)
 		return 0;
+	if (r == -ETIMEDOUT)
+		return refusal_set(refusal, EDVSTIMEDOUT,
+				   "the server of %s has not taken what the process has written "
+				   "there within %d s; see whether it answers, and try again",
+				   file->path, (stands ? STANDS_MS : RUNS_MS) / 1000);
 	return refusal_set(refusal, EDVSIO,
 			   "what the process has written to %s cannot be brought to the server of "
 			   "that file system, where the target would find it: %s",
@@ -24,7 +33,7 @@ int write_back(int fd, const struct file *file, struct refusal *refusal)
 }
 
 static int write_back_by_path(const struct files *files, const struct file *file, int dir,
-			      struct refusal *refusal)
+			      bool stands, struct refusal *refusal)
 {
 	int fd = files_open(files, dir, file->path, OS_OPEN_READ | OS_OPEN_NONBLOCK);
 
@@ -33,13 +42,13 @@ static int write_back_by_path(const struct files *files, const struct file *file
 				   "%s, which the process has mapped for writing, cannot be opened "
 				   "here, to be brought to the server of its file system: %s",
 				   file->path, strerror(-fd));
-	int r = write_back(fd, file, refusal);
+	int r = write_back(fd, file, stands, refusal);
 
 	os_close(fd);
 	return r;
 }
 
-int write_back_mapped(const struct files *files, int dir, struct refusal *refusal)
+int write_back_mapped(const struct files *files, int dir, bool stands, struct refusal *refusal)
 {
 	int r = 0;
 
@@ -47,7 +56,7 @@ int write_back_mapped(const struct files *files, int dir, struct refusal *refusa
 		const struct file *file = &files->file[i];
 
 		if (file->image.use & IMAGE_FILE_MAPPED && write_back_is_due(file))
-			r = write_back_by_path(files, file, dir, refusal);
+			r = write_back_by_path(files, file, dir, stands, refusal);
 	}
 	return r;
 }

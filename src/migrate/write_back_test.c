@@ -16,14 +16,15 @@
 #include "migrate/made_proc_test.h"
 #include "os/procdir.h"
 
-/* Stands for os_file_sync(): the linker leads each call of it here. */
-static int synced, answer;
+/* Stands for os_file_sync_within(): the linker leads each call of it here. */
+static int synced, answer, limit_ms;
 
-int __wrap_os_file_sync(int fd);
-int __wrap_os_file_sync(int fd)
+int __wrap_os_file_sync_within(int fd, int timeout_ms);
+int __wrap_os_file_sync_within(int fd, int timeout_ms)
 {
 	CHECK(fcntl(fd, F_GETFD) >= 0);
 	synced++;
+	limit_ms = timeout_ms;
 	return answer;
 }
 
@@ -68,17 +69,17 @@ static void test_due(void)
 static void test_mapped(void)
 {
 	begin(IMAGE_FILE_WRITTEN);
-	CHECK_EQ(write_back_mapped(&files, dir, &why), 0);
+	CHECK_EQ(write_back_mapped(&files, dir, true, &why), 0);
 	CHECK_EQ(synced, 0);
 	files.file[0].image.use |= IMAGE_FILE_MAPPED;
-	CHECK_EQ(write_back_mapped(&files, dir, &why), 0);
+	CHECK_EQ(write_back_mapped(&files, dir, true, &why), 0);
 	CHECK_EQ(synced, 1);
 	answer = -EDQUOT;
-	CHECK(is_refusal(write_back_mapped(&files, dir, &why), &why, EDVSIO,
+	CHECK(is_refusal(write_back_mapped(&files, dir, true, &why), &why, EDVSIO,
 			 "cannot be brought to the server"));
 	refusal_clear(&why);
 	unlink(path);
-	CHECK(is_refusal(write_back_mapped(&files, dir, &why), &why, EDVSPROCSTS,
+	CHECK(is_refusal(write_back_mapped(&files, dir, true, &why), &why, EDVSPROCSTS,
 			 "cannot be opened here"));
 	end();
 }
@@ -87,13 +88,15 @@ static void test_mapped(void)
 static void test_open(void)
 {
 	struct descriptions all = { 0 };
-	const struct found found = {
-		.all = &all, .files = &files, .refusal = &why, .info = "pos:\t0\n"
-	};
+	struct found found = { .all = &all, .files = &files, .refusal = &why, .info = "pos:\t0\n" };
 
 	begin(IMAGE_FILE_WRITTEN);
 	CHECK_EQ(found_add(&found, IMAGE_DESCRIPTION_FILE, fd, path), 1);
 	CHECK_EQ(synced, 1);
+	CHECK_EQ(limit_ms, 60000);
+	found.stands = true;
+	CHECK_EQ(found_add(&found, IMAGE_DESCRIPTION_FILE, fd, path), 1);
+	CHECK_EQ(synced, 1); /* write() does it */
 	struct description *description = &all.description[0];
 	const struct kind_frozen frozen = { .pid = getpid(),
 					    .descriptions = &all,
@@ -101,11 +104,16 @@ static void test_open(void)
 
 	CHECK_EQ(kind_file.write(&frozen, description, &why), 0);
 	CHECK_EQ(synced, 2);
+	CHECK_EQ(limit_ms, 1000);
+	answer = -ETIMEDOUT;
+	CHECK(is_refusal(kind_file.write(&frozen, description, &why), &why, EDVSTIMEDOUT,
+			 "within 1 s"));
+	refusal_clear(&why);
 	answer = -EIO;
 	CHECK(is_refusal(kind_file.write(&frozen, description, &why), &why, EDVSIO, path));
 	description->image.flags = O_RDONLY;
 	CHECK_EQ(kind_file.write(&frozen, description, &why), 0);
-	CHECK_EQ(synced, 3);
+	CHECK_EQ(synced, 4);
 	descriptions_free(&all);
 	end();
 }

@@ -31,6 +31,8 @@ void os_file_drop(const char *name);
 
 /* All bytes that were written to it are on the disk when this returns 0. Waits for the disk. */
 int os_file_sync(int fd);
+/* The same, for so long. -ETIMEDOUT: it goes on, and nobody is told of its end. */
+int os_file_sync_within(int fd, int timeout_ms);
 
 /* A new file with this mode and these bytes, on the disk when this returns. -EEXIST: the name is taken. */
 int os_file_make(const char *path, unsigned mode, const void *bytes, size_t len);
