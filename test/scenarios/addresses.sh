@@ -32,6 +32,10 @@ trap 'kill ${outside:-} ${caller[@]:-} 2>/dev/null; dvs lab down >/dev/null 2>&1
 serve() { # NODE EP ADDRESS
 	timeout 10 dvs -n "$1" run 3 "$2" -- "$talk" serve "$3" 7000 >"$tmp/started" 2>&1 ||
 		fail "server $2 on node $1: $(<"$tmp/started")"
+	until_true 5 listens "$1" "$3" || fail "server $2 on node $1 does not listen: $(timeout 10 dvs logs 3 "$2")"
+}
+listens() { # NODE ADDRESS
+	timeout 10 dvs lab exec "$1" -- ss -Hltn sport = 7000 | grep -qF "$2"
 }
 declare -A caller
 call() { # NAME ADDRESS CONNECTIONS
@@ -42,7 +46,7 @@ call() { # NAME ADDRESS CONNECTIONS
 said() { [[ $(tail -n 1 "$tmp/call.$1" 2>/dev/null) == connections=* ]]; }
 # A number that it said last.
 last() { sed -n "\$s/.*$2=\([0-9]*\).*/\1/p" "$tmp/call.$1"; }
-has_more() { (($(last "$1" "$2") > $3)); }
+has_more() { (($(last "$1" "$2") + 0 > ${3:-0})); }
 goes_on() { # NAME: bytes and datagrams come
 	until_true 10 has_more "$1" received "$(last "$1" received)" || fail "client $1 gets no bytes: $(tail -n 1 "$tmp/call.$1")"
 	until_true 10 has_more "$1" answered "$(last "$1" answered)" || fail "client $1 gets no datagrams: $(tail -n 1 "$tmp/call.$1")"
