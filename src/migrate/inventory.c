@@ -339,6 +339,9 @@ int inventory_read_process(struct inventory *inventory, struct refusal *refusal)
 	inventory->member.group = inventory_last_number(procdir_field(status, "NSpgid"));
 	read_opener(status, &process->opener);
 	inventory->ignored = procdir_number(status, "SigIgn", 16, 0);
+	inventory->own_kb =
+		procdir_number(status, "RssAnon", 10, 0) + procdir_number(status, "VmSwap", 10, 0);
+	inventory->shared_kb = procdir_number(status, "RssShmem", 10, 0);
 	process->umask = (uint32_t)procdir_number(status, "Umask", 8, 022);
 	process->personality = (uint32_t)read_number(inventory, "personality", 16, 0);
 	process->oom_score_adj = (int32_t)read_number(inventory, "oom_score_adj", 10, 0);

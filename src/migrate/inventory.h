@@ -47,10 +47,11 @@ struct inventory {
 	uint32_t auxv_bytes;
 	uint32_t login_of_init; /* login user id; INVENTORY_NO_LOGIN: it has none */
 	char comm[16];
-	uint64_t ignored;		/* signals with SIG_IGN, bit n-1 for signal n */
-	uint64_t needs;			/* enum image_needs */
-	uint64_t terminal;		/* the device of its controlling terminal, 0: it has none */
-	pid_t init;			/* pid 1 of its container */
+	uint64_t own_kb, shared_kb; /* memory that is there, or in swap; without that of files */
+	uint64_t ignored;	    /* signals with SIG_IGN, bit n-1 for signal n */
+	uint64_t needs;		    /* enum image_needs */
+	uint64_t terminal;	    /* the device of its controlling terminal, 0: it has none */
+	pid_t init;		    /* pid 1 of its container */
 	const struct inventory *parent; /* if that moves too, else NULL; not owned */
 	bool is_of_thread; /* a child that a thread of its parent has made which is not the main one */
 	bool is_child;	   /* of another process that moves; init is known then */

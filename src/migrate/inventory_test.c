@@ -140,7 +140,8 @@ static void test_lack(void)
 
 #define STATUS                                                                        \
 	"Name:\ta\nUmask:\t0027\nNSpid:\t50\t7\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\n" \
-	"Groups:\t10 20 30 \nSigIgn:\t0000000000001000\nCapEff:\t00000000000000ff\n"
+	"Groups:\t10 20 30 \nSigIgn:\t0000000000001000\nCapEff:\t00000000000000ff\n"  \
+	"RssAnon:\t     400 kB\nRssShmem:\t       30 kB\nVmSwap:\t      16 kB\n"
 
 /* With whose rights its files are opened are those of the file system. */
 static void test_process(void)
@@ -170,6 +171,7 @@ static void test_process(void)
 	CHECK_EQ(process->umask, 027);
 	CHECK_EQ(process->personality, 0x40000);
 	CHECK_EQ(process->oom_score_adj, -17);
+	CHECK(inventory.own_kb == 416 && inventory.shared_kb == 30);
 	CHECK_EQ(process->coredump_filter, 0x33); /* that of a kernel which has no such file */
 	CHECK_EQ(inventory.ignored, 1 << (SIGPIPE - 1));
 	CHECK(process->opener.uid == 4 && process->opener.gid == 8);

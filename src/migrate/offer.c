@@ -100,6 +100,22 @@ static void count_huge_pages(const struct inventories *all, uint32_t index, stru
 	}
 }
 
+/* Shared memory is counted once, as the process that has most of it has it. */
+static uint64_t count_memory(const struct inventories *all)
+{
+	uint64_t own = 0, shared = 0;
+
+	for (uint32_t i = 0; i < all->count; i++) {
+		const struct inventory *inventory = all->inventory[i];
+
+		if (inventory->member.shares & IMAGE_SHARES_MEMORY)
+			continue;
+		own += inventory->own_kb;
+		shared = inventory->shared_kb > shared ? inventory->shared_kb : shared;
+	}
+	return own + shared;
+}
+
 int offer_write(const struct inventories *all, struct writer *writer, struct refusal *refusal)
 {
 	assert(all->count);
@@ -115,6 +131,7 @@ int offer_write(const struct inventories *all, struct writer *writer, struct ref
 		task.needs |= all->inventory[i]->needs;
 	for (uint32_t i = 0; i < all->count; i++)
 		count_huge_pages(all, i, &task);
+	task.memory_kb = count_memory(all);
 	cpu_describe(&machine);
 	clocks_describe(inventory->dir, &machine);
 	os_boot_id(machine.boot_id);
@@ -257,6 +274,19 @@ static int compare_huge_pages(const struct image_task *task, struct refusal *ref
 	return 0;
 }
 
+static int compare_memory(const struct image_task *task, struct refusal *refusal)
+{
+	uint64_t there = os_memory_free_kb();
+
+	if (task->memory_kb <= there)
+		return 0;
+	return refusal_set(refusal, EDVSNOMEM,
+			   "the process has %llu MiB of memory, and the target has %llu MiB to "
+			   "give (MemAvailable and SwapFree of /proc/meminfo)",
+			   (unsigned long long)(task->memory_kb / 1024),
+			   (unsigned long long)(there / 1024));
+}
+
 int offer_compare(const struct offer *offer, pid_t shell, int root, const struct maps *own,
 		  struct carried *carried, struct refusal *refusal)
 {
@@ -280,7 +310,9 @@ int offer_compare(const struct offer *offer, pid_t shell, int root, const struct
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the kernel on the target has another vdso: both nodes need the "
 				   "same kernel");
-	r = compare_huge_pages(&offer->task, refusal);
+	r = compare_memory(&offer->task, refusal);
+	if (r == 0)
+		r = compare_huge_pages(&offer->task, refusal);
 	if (r)
 		return r;
 	if (offer->task.needs & IMAGE_NEEDS_TIMER_IDS && !os_timer_ids_can_be_chosen())

@@ -47,6 +47,8 @@ static void begin(struct side *side)
 		side->inventory.maps.map[i].kind = IMAGE_MAP_ANON;
 	side->inventory.process.vpid = 7;
 	side->inventory.thread_count = 1;
+	side->inventory.own_kb = 5;
+	side->inventory.shared_kb = 3;
 	struct inventory *one = &side->inventory;
 	const struct inventories all = { &one, 1, &side->tables };
 
@@ -159,6 +161,22 @@ static void test_huge_pages(void)
 	end(&side);
 }
 
+/* No machine has as much. */
+static void test_memory(void)
+{
+	struct refusal refusal = REFUSAL_NONE;
+	struct side side;
+
+	begin(&side);
+	CHECK_EQ(side.offer.task.memory_kb, 5 + 3);
+	side.offer.task.memory_kb = UINT64_MAX - 1;
+	CHECK_EQ(offer_compare(&side.offer, side.pid, side.root, &side.inventory.maps, &no_files,
+			       &refusal),
+		 EDVSNOMEM);
+	CHECK(strstr(refusal.reason, "MiB to give (MemAvailable"));
+	end(&side);
+}
+
 /* A machine of another release has other files and another kernel: the refusal names the file. */
 static void test_other_release(void)
 {
@@ -187,6 +205,7 @@ int main(void)
 	TEST(test_exchanged);
 	TEST(test_name_twice);
 	TEST(test_huge_pages);
+	TEST(test_memory);
 	TEST(test_other_kernel);
 	TEST(test_other_release);
 	return test_end();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/machine.h"
 
+#include <assert.h>
 #include <ifaddrs.h>
 #include <linux/keyctl.h>
 #include <net/if.h>
@@ -13,11 +14,13 @@
 #include <unistd.h>
 
 #include "os/file.h"
+#include "os/procdir.h"
 
 #define BOOT_ID		  "/proc/sys/kernel/random/boot_id"
 #define TIMER_RESTORE_IDS 77 /* PR_TIMER_CREATE_RESTORE_IDS */
 #define TIMER_RESTORE_GET 2
 #define TICKS_OTHERWISE	  100
+#define MEMINFO_BYTES	  4096
 
 void os_boot_id(uint8_t id[16])
 {
@@ -47,6 +50,7 @@ static uint64_t huge_pages(unsigned kb, const char *which)
 {
 	char path[96], text[32] = "";
 
+	assert(kb && which);
 	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%ukB/%s", kb, which);
 	return os_file_read(path, text, sizeof(text)) > 0 ? strtoull(text, NULL, 10) : 0;
 }
@@ -60,6 +64,18 @@ uint64_t os_huge_pages_free(unsigned kb)
 
 	there += more > made ? more - made : 0;
 	return there > promised ? there - promised : 0;
+}
+
+uint64_t os_memory_free_kb(void)
+{
+	char text[MEMINFO_BYTES] = "";
+
+	if (os_file_read("/proc/meminfo", text, sizeof(text)) <= 0)
+		return UINT64_MAX;
+	uint64_t available = procdir_number(text, "MemAvailable", 10, UINT64_MAX);
+
+	return available == UINT64_MAX ? available
+				       : available + procdir_number(text, "SwapFree", 10, 0);
 }
 
 uint64_t os_ticks_per_second(void)

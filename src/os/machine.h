@@ -19,6 +19,9 @@ bool os_timer_ids_can_be_chosen(void);
 /* Huge pages of this size that a program can still have: free ones, and those that the kernel may make. */
 uint64_t os_huge_pages_free(unsigned kb);
 
+/* Memory that programs can still have, swap included, in KiB. UINT64_MAX: not to be known. */
+uint64_t os_memory_free_kb(void);
+
 /* Ticks of CPU time in a second, as /proc counts it. */
 uint64_t os_ticks_per_second(void);
 

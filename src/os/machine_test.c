@@ -37,6 +37,18 @@ static void test_boot_id(void)
 	CHECK_EQ(memcmp(id, expected, sizeof(id)), 0);
 }
 
+/* More than half of the pages that are free, and less than there are. */
+static void test_memory(void)
+{
+	uint64_t all_kb = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) >> 10;
+	uint64_t free_kb =
+		(uint64_t)sysconf(_SC_AVPHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) >> 10;
+	uint64_t there = os_memory_free_kb();
+
+	CHECK(there > free_kb / 2);
+	CHECK(there < all_kb || access("/proc/swaps", R_OK) == 0);
+}
+
 static int in_child(int (*what)(void))
 {
 	int status = 0;
@@ -116,6 +128,7 @@ static void test_addresses(void)
 int main(void)
 {
 	TEST(test_boot_id);
+	TEST(test_memory);
 	TEST(test_timer_ids);
 	TEST(test_session_keyring);
 	TEST(test_ticks);

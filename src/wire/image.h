@@ -135,6 +135,7 @@ struct image_task {
 	struct image_special special[IMAGE_SPECIALS];
 	char comm[16];
 	uint32_t huge_2m, huge_1g; /* huge pages of all that moves */
+	uint64_t memory_kb;	   /* memory of all that moves, at least */
 };
 
 enum image_needs {
@@ -442,7 +443,7 @@ struct image_end {
 
 _Static_assert(sizeof(struct image_record) == 16, "layout");
 _Static_assert(sizeof(struct image_machine) == 280, "layout");
-_Static_assert(sizeof(struct image_task) == 304, "layout");
+_Static_assert(sizeof(struct image_task) == 312, "layout");
 _Static_assert(sizeof(struct image_objects) == 24, "layout");
 _Static_assert(sizeof(struct image_member) == 32, "layout");
 _Static_assert(sizeof(struct image_memory) == 16, "layout");

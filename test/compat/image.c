@@ -47,7 +47,8 @@ static const struct image_task task = {
 		     { .name = "vvar", .start = 0x8000, .length = 0x2000 } },
 	.comm = "comm",
 	.huge_2m = 6,
-	.huge_1g = 7
+	.huge_1g = 7,
+	.memory_kb = 8
 };
 static const struct image_memory memory = { .id = 2, .bytes = 0x4000 };
 static const struct image_process process = {
