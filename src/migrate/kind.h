@@ -92,7 +92,7 @@ struct kind {
 	/* Source: completes the body and takes the contents. NULL: all is known. */
 	int (*write)(const struct kind_frozen *frozen, struct description *description,
 		     struct refusal *refusal);
-	bool is_last; /* write() tells what the others are found to be, and comes after theirs */
+	bool is_last; /* write() and join() go by what the others are found to be, and come after theirs */
 
 	/* Source, frozen: duplicates of the descriptors in it, as unix_queue_rights(). NULL: there are none. */
 	int (*passed)(int fd, const struct image_description *image, int (*each)(void *ctx, int fd),

@@ -16,9 +16,11 @@
 #include "dvk/errors.h"
 #include "migrate/restore_unix.h"
 #include "migrate/unix_connection.h"
+#include "migrate/unix_end.h"
 #include "migrate/unix_ends.h"
 #include "migrate/unix_extras.h"
 #include "migrate/unix_queue.h"
+#include "migrate/unix_waiting.h"
 #include "os/open.h"
 #include "os/pid.h"
 #include "os/procdir.h"
@@ -28,43 +30,16 @@
 #define SIZE_MAX_BYTES (64u << 20)
 #define OPTION_SENDER  8u /* SO_PASSCRED, as os_unix_pair_options() has it */
 
-enum end_flag {
-	END_READS = 1,	/* nothing more will come */
-	END_WRITES = 2, /* nothing more can be sent */
-	END_PARTS = 4,	/* the messages in it are in parts: see migrate/unix_queue.h */
-	END_FLAGS = 7,
-	END_OPTIONS_SHIFT = 16,
-};
-
-struct end_body {
-	uint32_t owner; /* id of the first description of the pair */
-	uint32_t other; /* id of the other one; 0: that end is closed */
-	uint32_t flags; /* the low half: enum end_flag; the high one: options */
-	uint32_t send_bytes, receive_bytes;
-	uint32_t uid, gid;	     /* of the task that made it, as each end tells of its peer */
-	int32_t maker;		     /* number of that task's process in the pid namespace */
-	uint32_t type;		     /* enum os_unix_type; of a stream without names: 0 */
-	uint32_t name_bytes, is_own; /* of a connection by name: struct os_unix_connection */
-};
-
-static struct end_body body_of(const struct image_description *image)
-{
-	struct end_body body;
-
-	memcpy(&body, image->body, sizeof(body));
-	return body;
-}
-
 static enum os_unix_type type_of(const struct image_description *image)
 {
-	uint32_t type = body_of(image).type;
+	uint32_t type = unix_end_body(image).type;
 
 	return type ? (enum os_unix_type)type : OS_UNIX_STREAM;
 }
 
 static bool is_named(const struct image_description *image)
 {
-	return body_of(image).name_bytes;
+	return unix_end_body(image).name_bytes;
 }
 
 static bool is_pair(const struct description *description)
@@ -76,15 +51,20 @@ static bool is_pair(const struct description *description)
 	       row == &kind_unix_connection;
 }
 
+static bool waits(const struct image_description *image)
+{
+	return unix_end_body(image).flags & UNIX_END_WAITS;
+}
+
 static bool has_parts(const struct image_description *image)
 {
-	return body_of(image).flags & END_PARTS;
+	return unix_end_body(image).flags & UNIX_END_PARTS;
 }
 
 /* Where the bytes or messages begin in the contents: behind the name. */
 static uint32_t queue_of(const struct image_description *image)
 {
-	return is_named(image) ? (uint32_t)sizeof(uint32_t) + body_of(image).name_bytes : 0;
+	return is_named(image) ? (uint32_t)sizeof(uint32_t) + unix_end_body(image).name_bytes : 0;
 }
 
 /* ---- source ---- */
@@ -145,9 +125,10 @@ static int find_pair(const struct kind_seen *seen, struct image_description *ima
 				   "the Unix socket of descriptor %d cannot be looked at: %s",
 				   seen->number, strerror(-r));
 	bool parts = end.options & OPTION_SENDER || procdir_number(seen->info, "scm_fds", 10, 0);
-	const struct end_body body = {
-		.flags = (end.reads_end ? END_READS : 0u) | (end.writes_end ? END_WRITES : 0u) |
-			 (parts ? END_PARTS : 0u) | end.options << END_OPTIONS_SHIFT,
+	const struct unix_end_body body = {
+		.flags = (end.reads_end ? UNIX_END_READS : 0u) |
+			 (end.writes_end ? UNIX_END_WRITES : 0u) | (parts ? UNIX_END_PARTS : 0u) |
+			 end.options << UNIX_END_OPTIONS_SHIFT,
 		.send_bytes = end.send_bytes,
 		.receive_bytes = end.receive_bytes,
 		.uid = end.uid,
@@ -197,7 +178,7 @@ static int on_pair(void *ctx, uint32_t inode, uint32_t peer)
 
 	if (!end || (peer && !other))
 		return 0;
-	struct end_body body = body_of(&end->image);
+	struct unix_end_body body = unix_end_body(&end->image);
 
 	body.owner = other && other->image.id < end->image.id ? other->image.id : end->image.id;
 	body.other = other ? other->image.id : 0;
@@ -207,7 +188,7 @@ static int on_pair(void *ctx, uint32_t inode, uint32_t peer)
 
 static bool is_known(const struct description *end)
 {
-	return body_of(&end->image).owner;
+	return unix_end_body(&end->image).owner;
 }
 
 static int find_peers(const struct descriptions *descriptions)
@@ -218,7 +199,7 @@ static int find_peers(const struct descriptions *descriptions)
 	if (r == 0)
 		r = unix_ends_tell(&ends, is_known, on_pair, &ends);
 	unix_ends_free(&ends);
-	return r;
+	return r ? r : unix_waiting_meet(descriptions);
 }
 
 /* The kernel is asked once, for all pairs. */
@@ -228,9 +209,9 @@ static int check(pid_t pid, const struct descriptions *descriptions,
 	int r = 0;
 
 	(void)pid;
-	if (!body_of(&description->image).owner && is_first(descriptions, description))
+	if (!unix_end_body(&description->image).owner && is_first(descriptions, description))
 		r = find_peers(descriptions);
-	if (r == 0 && body_of(&description->image).owner)
+	if (r == 0 && unix_end_body(&description->image).owner)
 		return 0;
 	if (r)
 		return refusal_set(refusal, EDVSPROCSTS,
@@ -246,10 +227,10 @@ static int check(pid_t pid, const struct descriptions *descriptions,
 /* Messages that are not found are sought by the room that they take at their sender. */
 static int compare(const struct kind_frozen *frozen, const struct description *description)
 {
-	const struct end_body body = body_of(&description->image);
+	const struct unix_end_body body = unix_end_body(&description->image);
 	enum os_unix_type type = type_of(&description->image);
 
-	if (type == OS_UNIX_STREAM || !body.other)
+	if (type == OS_UNIX_STREAM || !body.other || waits(&description->image))
 		return 0;
 	const struct description *other = descriptions_find(frozen->descriptions, body.other);
 	assert(other); /* check() has found it */
@@ -270,7 +251,7 @@ static int take_name(int fd, struct description *description)
 	if (!is_named(&description->image))
 		return 0;
 	if (os_unix_connection_look(fd, &connection) == OS_UNIX_NONE ||
-	    connection.name_bytes != body_of(&description->image).name_bytes)
+	    connection.name_bytes != unix_end_body(&description->image).name_bytes)
 		return -EAGAIN;
 	return contents_append(&description->contents, connection.name, connection.name_bytes);
 }
@@ -282,11 +263,17 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 	int fd = os_pid_descriptor(frozen->pid, description->number);
 
 	contents_free(&description->contents);
+	int refused = fd < 0 ? 0 : unix_waiting_check(fd, description, refusal);
+
+	if (refused) {
+		os_close(fd);
+		return refused;
+	}
 	int r = fd < 0 ? fd : take_name(fd, description);
 
 	if (r == 0)
 		r = unix_queue_take(fd, type_of(&description->image),
-				    body_of(&description->image).flags & END_READS,
+				    unix_end_body(&description->image).flags & UNIX_END_READS,
 				    has_parts(&description->image) ? &names : NULL,
 				    &description->contents);
 
@@ -300,17 +287,22 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 /* The part of the body that all three rows read alike. */
 static bool is_sound(const struct image_description *image)
 {
-	const struct end_body body = body_of(image);
+	const struct unix_end_body body = unix_end_body(image);
+	bool is_waiting = body.name_bytes && !body.is_own && body.place && body.other &&
+			  !(body.flags & UNIX_END_PARTS);
 
-	return !(body.flags & ~(END_FLAGS | OS_UNIX_OPTIONS << END_OPTIONS_SHIFT)) &&
+	return !(body.flags & ~(UNIX_END_FLAGS | OS_UNIX_OPTIONS << UNIX_END_OPTIONS_SHIFT)) &&
 	       body.send_bytes <= SIZE_MAX_BYTES && body.receive_bytes <= SIZE_MAX_BYTES &&
-	       body.owner == (body.other && body.other < image->id ? body.other : image->id);
+	       (body.flags & UNIX_END_WAITS
+			? is_waiting
+			: body.owner ==
+				  (body.other && body.other < image->id ? body.other : image->id));
 }
 
 static bool read_stream(const struct image_description *image, const struct files *files,
 			const struct descriptions *before, bool complete)
 {
-	const struct end_body body = body_of(image);
+	const struct unix_end_body body = unix_end_body(image);
 
 	(void)files, (void)before, (void)complete;
 	return !body.type && !body.name_bytes && is_sound(image);
@@ -319,7 +311,7 @@ static bool read_stream(const struct image_description *image, const struct file
 static bool read_messages(const struct image_description *image, const struct files *files,
 			  const struct descriptions *before, bool complete)
 {
-	const struct end_body body = body_of(image);
+	const struct unix_end_body body = unix_end_body(image);
 
 	(void)files, (void)before, (void)complete;
 	return (body.type == OS_UNIX_DATAGRAM || body.type == OS_UNIX_SEQPACKET) &&
@@ -329,7 +321,7 @@ static bool read_messages(const struct image_description *image, const struct fi
 static bool read_connection(const struct image_description *image, const struct files *files,
 			    const struct descriptions *before, bool complete)
 {
-	const struct end_body body = body_of(image);
+	const struct unix_end_body body = unix_end_body(image);
 
 	(void)files, (void)before, (void)complete;
 	return (body.type == OS_UNIX_STREAM || body.type == OS_UNIX_SEQPACKET) && body.name_bytes &&
@@ -351,7 +343,7 @@ static const uint8_t *name_of(const struct description *description)
 	uint32_t at = 0, length = 0;
 	const uint8_t *name = contents_next(&description->contents, &at, &length);
 
-	return name && length == body_of(&description->image).name_bytes &&
+	return name && length == unix_end_body(&description->image).name_bytes &&
 			       unix_connection_takes(name, length)
 		       ? name
 		       : NULL;
@@ -359,7 +351,8 @@ static const uint8_t *name_of(const struct description *description)
 
 static bool match_names(const struct description *one, const struct description *other)
 {
-	const struct end_body own = body_of(&one->image), others = body_of(&other->image);
+	const struct unix_end_body own = unix_end_body(&one->image),
+				   others = unix_end_body(&other->image);
 	const uint8_t *name = name_of(other);
 
 	return name && own.name_bytes == others.name_bytes && own.is_own != others.is_own &&
@@ -370,10 +363,13 @@ static bool match_names(const struct description *one, const struct description 
 static bool whole(const struct description *description, const struct descriptions *all,
 		  const struct descriptors *descriptors)
 {
-	const struct end_body body = body_of(&description->image);
+	const struct unix_end_body body = unix_end_body(&description->image);
 	const struct description *other = body.other ? descriptions_find(all, body.other) : NULL;
 
 	(void)descriptors;
+	if (waits(&description->image))
+		return unix_waiting_is_whole(description, all, name_of(description)) &&
+		       description->contents.length == queue_of(&description->image);
 	if ((is_named(&description->image) && !name_of(description)) ||
 	    !is_queue_whole(description, all))
 		return false;
@@ -383,7 +379,7 @@ static bool whole(const struct description *description, const struct descriptio
 	       (!is_named(&description->image) || match_names(description, other)) &&
 	       is_queue_whole(other, all) &&
 	       type_of(&other->image) == type_of(&description->image) &&
-	       body_of(&other->image).other == description->image.id;
+	       unix_end_body(&other->image).other == description->image.id;
 }
 
 /* The bytes of an end were sent from the other one; only then may one of them be shut. */
@@ -402,15 +398,15 @@ static int settle(struct restore *restore, struct description *owner,
 				    has_parts(&ends[end]->image) ? &hands : NULL,
 				    &ends[end]->contents, queue_of(&ends[end]->image));
 	for (int end = 0; end < 2 && ends[end] && r == 0; end++) {
-		const struct end_body body = body_of(&ends[end]->image);
+		const struct unix_end_body body = unix_end_body(&ends[end]->image);
 
 		r = os_unix_pair_set_sizes(owner->own[end], body.send_bytes, body.receive_bytes);
 		if (r == 0)
-			r = os_unix_pair_end(owner->own[end], body.flags & END_READS,
-					     body.flags & END_WRITES);
+			r = os_unix_pair_end(owner->own[end], body.flags & UNIX_END_READS,
+					     body.flags & UNIX_END_WRITES);
 		if (r == 0)
 			r = os_unix_pair_set_options(owner->own[end],
-						     body.flags >> END_OPTIONS_SHIFT);
+						     body.flags >> UNIX_END_OPTIONS_SHIFT);
 	}
 	return r;
 }
@@ -438,7 +434,7 @@ static int fetch(struct restore *shell, struct description *owner, const int num
 
 static int make_pair(struct restore *restore, struct description *owner, struct refusal *refusal)
 {
-	const struct end_body body = body_of(&owner->image);
+	const struct unix_end_body body = unix_end_body(&owner->image);
 	const struct restore_unix_maker maker = { body.uid, body.gid, body.maker };
 	struct restore *shell;
 	int number[2];
@@ -456,8 +452,8 @@ static int make_pair(struct restore *restore, struct description *owner, struct 
 static int make_connection(struct restore *restore, struct description *owner,
 			   const struct description *other, struct refusal *refusal)
 {
-	const struct end_body body = body_of(&owner->image);
-	const struct end_body peers = other ? body_of(&other->image) : body;
+	const struct unix_end_body body = unix_end_body(&owner->image);
+	const struct unix_end_body peers = other ? unix_end_body(&other->image) : body;
 	const struct restore_unix_maker told[2] = { { body.uid, body.gid, body.maker },
 						    { peers.uid, peers.gid, peers.maker } };
 	struct unix_connection connection = { .type = type_of(&owner->image),
@@ -473,7 +469,7 @@ static int make_connection(struct restore *restore, struct description *owner,
 
 static int make(struct restore *restore, struct description *owner, struct refusal *refusal)
 {
-	const uint32_t other_id = body_of(&owner->image).other;
+	const uint32_t other_id = unix_end_body(&owner->image).other;
 	const struct description *other =
 		other_id ? descriptions_find(&restore->picture.tables->descriptions, other_id)
 			 : NULL;
@@ -489,7 +485,9 @@ static int make(struct restore *restore, struct description *owner, struct refus
 static int open_here(struct restore *restore, struct description *description,
 		     struct refusal *refusal)
 {
-	const uint32_t owner_id = body_of(&description->image).owner;
+	if (waits(&description->image))
+		return unix_waiting_open(restore, description, refusal);
+	const uint32_t owner_id = unix_end_body(&description->image).owner;
 	struct description *owner =
 		descriptions_find(&restore->picture.tables->descriptions, owner_id);
 	int end = owner != description;

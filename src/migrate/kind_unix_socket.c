@@ -17,6 +17,7 @@
 #include "migrate/unix_datagrams.h"
 #include "migrate/unix_ends.h"
 #include "migrate/unix_place.h"
+#include "migrate/unix_waiting.h"
 #include "os/inode.h"
 #include "os/open.h"
 #include "os/pid.h"
@@ -269,9 +270,8 @@ static int describe(const struct kind_frozen *frozen, int fd, struct description
 
 	if (r != 1 || socket.name_bytes != body.name_bytes)
 		return r < 0 ? r : -EAGAIN;
-	bool is_empty = os_unix_socket_is_empty(fd);
-
-	if (!is_empty && body.type != OS_UNIX_DATAGRAM)
+	if (socket.waiting &&
+	    socket.waiting != unix_waiting_count(frozen->descriptions, description->image.id))
 		return -ENOTEMPTY;
 	r = body.name_bytes
 		    ? contents_append(&description->contents, socket.name, socket.name_bytes)
@@ -283,7 +283,9 @@ static int describe(const struct kind_frozen *frozen, int fd, struct description
 			    : append_folder(frozen->files, dir, &socket, &description->contents);
 		os_close(dir);
 	}
-	return r || is_empty ? r : unix_datagrams_take(fd, &description->contents);
+	return r || body.type != OS_UNIX_DATAGRAM || os_unix_socket_is_empty(fd)
+		       ? r
+		       : unix_datagrams_take(fd, &description->contents);
 }
 
 static int complete(const struct kind_frozen *frozen, struct description *description,
@@ -297,8 +299,9 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 	os_close(fd);
 	if (r == -ENOTEMPTY && unix_socket_body(&description->image).flags & SOCKET_LISTENS)
 		return refusal_set(refusal, EDVSPROCSTS,
-				   "a connection waits in the Unix socket of descriptor %d, which "
-				   "is not carried; let it be accepted first",
+				   "a connection waits in the Unix socket of descriptor %d whose "
+				   "other end is closed, or of a process that does not move; let "
+				   "it be accepted first",
 				   description->number);
 	if (r == -EBADMSG)
 		return refusal_set(refusal, EDVSPROCSTS,
@@ -509,6 +512,8 @@ static int join(struct restore *restore, struct description *description, struct
 {
 	int r = unix_datagrams_settle(restore, &restore->picture.tables->descriptions, description);
 
+	if (r == 0 && unix_socket_body(&description->image).flags & SOCKET_LISTENS)
+		return unix_waiting_connect(restore, description, refusal);
 	return r ? refusal_set(refusal, EDVSPROCSTS,
 			       "the target cannot connect a Unix socket of the process to another "
 			       "one, or give it its messages: %s",

@@ -154,9 +154,10 @@ void restore_files_decided(struct restore *restore, bool arrives);
 /*
  * When the descriptors of all processes are at their numbers, and descriptions_let_go() has closed ours: tells the
  * descriptions that this process is the first to hold of the others, which are what they were by now. The other end
- * of a pipe, for one, is closed if the processes have closed it.
+ * of a pipe, for one, is closed if the processes have closed it. last: those of a kind that is last, in all processes
+ * after the others.
  */
-int restore_join(struct restore *restore, struct refusal *refusal);
+int restore_join(struct restore *restore, bool last, struct refusal *refusal);
 
 /* Adds the call that takes a lock and does not wait for it; every result will do. Its index. */
 uint32_t restore_add_lock(struct calls *calls, const struct image_lock *lock);

@@ -160,7 +160,7 @@ void restore_add_owner(struct calls *calls, const struct image_owner *owner, uin
 			  F_SETFL, flags | O_ASYNC);
 }
 
-int restore_join(struct restore *restore, struct refusal *refusal)
+int restore_join(struct restore *restore, bool last, struct refusal *refusal)
 {
 	struct descriptions *descriptions = &restore->picture.tables->descriptions;
 	bool joined = false;
@@ -172,7 +172,8 @@ int restore_join(struct restore *restore, struct refusal *refusal)
 		const struct kind *kind = description->kind;
 
 		/* One that no descriptor refers to was not made. */
-		if (!kind->join || description->number < 0 || description->pid != restore->pid)
+		if (!kind->join || kind->is_last != last || description->number < 0 ||
+		    description->pid != restore->pid)
 			continue;
 		if (!joined)
 			calls_begin(&restore->calls, &restore->foothold,

@@ -98,28 +98,33 @@ int restore_unix_listen(struct restore *restore, int number, uint32_t backlog,
 	return restore_run(restore, refusal);
 }
 
-int restore_unix_connect(struct restore *restore, enum os_unix_type type, const void *name,
-			 uint32_t bytes, const struct restore_unix_maker *maker, int *number,
-			 struct refusal *refusal)
+int restore_unix_connect_to(struct restore *restore, int number, const void *name, uint32_t bytes,
+			    const struct restore_unix_maker *maker, struct refusal *refusal)
 {
 	struct {
 		uint16_t family;
 		char name[OS_UNIX_NAME_BYTES];
 	} address = { .family = AF_UNIX };
-	int r = restore_unix_socket(restore, type, number, refusal);
 
-	if (r)
-		return r;
-	assert(bytes <= sizeof(address.name));
+	assert(bytes <= sizeof(address.name) && number >= 0);
 	memcpy(address.name, name, bytes);
 	take_rights(restore, maker);
 	calls_room(&restore->calls, 3, sizeof(address) + 16);
 	struct remote_ptr at = calls_put(&restore->calls, &address, sizeof(address));
 
-	calls_expect(&restore->calls, "connect", 0, SYS_connect, (uint64_t)*number, at.at,
+	calls_expect(&restore->calls, "connect", 0, SYS_connect, (uint64_t)number, at.at,
 		     sizeof(address.family) + bytes);
 	give_rights_back(restore);
 	return restore_run(restore, refusal);
+}
+
+int restore_unix_connect(struct restore *restore, enum os_unix_type type, const void *name,
+			 uint32_t bytes, const struct restore_unix_maker *maker, int *number,
+			 struct refusal *refusal)
+{
+	int r = restore_unix_socket(restore, type, number, refusal);
+
+	return r ? r : restore_unix_connect_to(restore, *number, name, bytes, maker, refusal);
 }
 
 int restore_unix_accept(struct restore *restore, int listener, int *number, struct refusal *refusal)
@@ -133,6 +138,24 @@ int restore_unix_accept(struct restore *restore, int listener, int *number, stru
 
 	if (r == 0)
 		*number = (int)calls_result(calls, accepted);
+	return r;
+}
+
+int restore_unix_find(struct restore *restore, const char *path, int *number,
+		      struct refusal *refusal)
+{
+	struct calls *calls = &restore->calls;
+	size_t bytes = strlen(path) + 1;
+
+	assert(path[0] == '/');
+	calls_room(calls, 1, (uint32_t)bytes);
+	struct remote_ptr at = calls_put(calls, path, bytes);
+	uint32_t opened = calls_add(calls, "find a Unix socket", CALL_OK, SYS_openat,
+				    (uint64_t)AT_FDCWD, at.at, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	int r = restore_run(restore, refusal);
+
+	if (r == 0)
+		*number = (int)calls_result(calls, opened);
 	return r;
 }
 

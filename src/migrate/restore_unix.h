@@ -34,8 +34,14 @@ int restore_unix_listen(struct restore *restore, int number, uint32_t backlog,
 int restore_unix_connect(struct restore *restore, enum os_unix_type type, const void *name,
 			 uint32_t bytes, const struct restore_unix_maker *maker, int *number,
 			 struct refusal *refusal);
+/* The same of a socket that the shell has already. */
+int restore_unix_connect_to(struct restore *restore, int number, const void *name, uint32_t bytes,
+			    const struct restore_unix_maker *maker, struct refusal *refusal);
 int restore_unix_accept(struct restore *restore, int listener, int *number,
 			struct refusal *refusal);
+/* The file that a socket is bound to, as O_PATH opens it. */
+int restore_unix_find(struct restore *restore, const char *path, int *number,
+		      struct refusal *refusal);
 
 /* Adds the call. */
 void restore_unix_close(struct restore *restore, int number);

@@ -63,6 +63,15 @@ static void test_listen(void)
 	CHECK_EQ(restore_call(0, SYS_socket)->arg[0], AF_UNIX);
 	restore_end();
 	restore_begin();
+	CHECK(restore_listed(restore_unix_find(restore, "/run/name", &number, &restore_refusal)));
+	CHECK(restore_call(0, SYS_openat)->arg[2] == (O_PATH | O_NOFOLLOW | O_CLOEXEC));
+	restore_end();
+	restore_begin();
+	CHECK(restore_listed(
+		restore_unix_connect_to(restore, 5, "name", 4, &nobody, &restore_refusal)));
+	CHECK_EQ(restore_call(3, SYS_connect)->arg[0], 5);
+	restore_end();
+	restore_begin();
 	restore_unix_close(restore, 9);
 	CHECK_EQ(restore_call(0, SYS_close)->arg[0], 9);
 	restore_end();

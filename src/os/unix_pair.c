@@ -19,6 +19,8 @@
 
 #define OPTIONS_END  90
 #define OPTION_BYTES 256
+#define STATE_LISTENS \
+	10 /* TCP_LISTEN, which is in the kernel's list of states for Unix sockets as well */
 
 static int option_of(int fd, int option)
 {
@@ -240,6 +242,58 @@ int os_unix_pair_each(int (*each)(void *ctx, uint32_t inode, uint32_t peer), voi
 	int r = os_netlink_ask(NETLINK_SOCK_DIAG, head, on_socket, &telling);
 
 	return r ? r : telling.result;
+}
+
+struct telling_waiting {
+	int (*each)(void *ctx, uint32_t listener, uint32_t place, uint32_t inode);
+	void *ctx;
+	int result;
+};
+
+static int on_listener(const struct nlmsghdr *head, void *ctx)
+{
+	struct telling_waiting *telling = ctx;
+	const struct unix_diag_msg *socket = mnl_nlmsg_get_payload(head);
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, head, sizeof(*socket))
+	{
+		const char *inodes = mnl_attr_get_payload(attr);
+		uint32_t count = mnl_attr_get_payload_len(attr) / sizeof(uint32_t), inode;
+
+		if (mnl_attr_get_type(attr) != UNIX_DIAG_ICONS)
+			continue;
+		for (uint32_t i = 0; i < count && !telling->result; i++) {
+			memcpy(&inode, inodes + i * sizeof(inode), sizeof(inode));
+			telling->result = telling->each(telling->ctx, socket->udiag_ino, i, inode);
+		}
+	}
+	return telling->result ? MNL_CB_STOP : MNL_CB_OK;
+}
+
+int os_unix_pair_each_waiting(int (*each)(void *ctx, uint32_t listener, uint32_t place,
+					  uint32_t inode),
+			      void *ctx)
+{
+	uint8_t buffer[OS_NETLINK_ASK_BYTES];
+	struct nlmsghdr *head = os_netlink_ask_begin(buffer, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP);
+	struct unix_diag_req *body = mnl_nlmsg_put_extra_header(head, sizeof(*body));
+	struct telling_waiting telling = { each, ctx, 0 };
+
+	assert(each);
+	body->sdiag_family = AF_UNIX;
+	body->udiag_states = 1u << STATE_LISTENS;
+	body->udiag_show = UDIAG_SHOW_ICONS;
+	int r = os_netlink_ask(NETLINK_SOCK_DIAG, head, on_listener, &telling);
+
+	return r ? r : telling.result;
+}
+
+bool os_unix_pair_is_over(int fd)
+{
+	struct pollfd seen = { .fd = fd, .events = 0 };
+
+	return poll(&seen, 1, 0) > 0 && seen.revents & POLLHUP;
 }
 
 int os_unix_pair_peek_from(int fd, int at)

@@ -51,6 +51,17 @@ int os_unix_pair_odd_option(int fd);
 /* Each socket of this network namespace that is connected, and its peer; 0: that one is closed. Stops at a result. */
 int os_unix_pair_each(int (*each)(void *ctx, uint32_t inode, uint32_t peer), void *ctx);
 
+/*
+ * Each connection of this network namespace that waits in a listening socket: the end that has connected (0: it is
+ * closed), and how many are to be accepted before it. Stops at a result.
+ */
+int os_unix_pair_each_waiting(int (*each)(void *ctx, uint32_t listener, uint32_t place,
+					  uint32_t inode),
+			      void *ctx);
+
+/* Of a stream or of SOCK_SEQPACKET: whether the other end is closed, or nothing goes either way any more. */
+bool os_unix_pair_is_over(int fd);
+
 /* os_unix_peek() begins and ends once for all messages. */
 int os_unix_pair_peek_from(int fd, int at); /* -1: as ever */
 int os_unix_pair_bytes(int fd);		    /* of a stream: how many there are */

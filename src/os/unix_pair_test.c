@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/test.h"
@@ -141,6 +142,59 @@ static void test_each(void)
 	close(pair[0]);
 }
 
+struct waiting {
+	uint32_t listener, inode[3];
+	unsigned count;
+};
+
+static int on_waiting(void *ctx, uint32_t listener, uint32_t place, uint32_t inode)
+{
+	struct waiting *waiting = ctx;
+
+	if (listener != waiting->listener)
+		return 0;
+	CHECK_EQ(place, waiting->count);
+	if (waiting->count < 3)
+		waiting->inode[waiting->count++] = inode;
+	return 0;
+}
+
+static int stop_waiting(void *ctx, uint32_t listener, uint32_t place, uint32_t inode)
+{
+	(void)ctx, (void)listener, (void)place, (void)inode;
+	return 77;
+}
+
+/* Those that wait are told in their order, and one that is closed is none. */
+static void test_waiting(void)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	socklen_t bytes = sizeof(name);
+	int server = socket(AF_UNIX, SOCK_STREAM, 0), client[3];
+
+	CHECK(bind(server, (const struct sockaddr *)&name, sizeof(sa_family_t)) == 0 &&
+	      listen(server, 5) == 0 && getsockname(server, (struct sockaddr *)&name, &bytes) == 0);
+	struct waiting waiting = { .listener = inode_of(server) };
+
+	for (int i = 0; i < 3; i++) {
+		client[i] = socket(AF_UNIX, SOCK_STREAM, 0);
+		CHECK_EQ(connect(client[i], (const struct sockaddr *)&name, bytes), 0);
+		CHECK(!os_unix_pair_is_over(client[i]));
+	}
+	const uint32_t last = inode_of(client[2]);
+
+	close(client[1]);
+	CHECK_EQ(os_unix_pair_each_waiting(on_waiting, &waiting), 0);
+	CHECK(waiting.count == 3 && waiting.inode[0] == inode_of(client[0]) && !waiting.inode[1] &&
+	      waiting.inode[2] == last);
+	CHECK_EQ(os_unix_pair_each_waiting(stop_waiting, NULL), 77);
+	close(accept(server, NULL, NULL));
+	CHECK(os_unix_pair_is_over(client[0]) && !os_unix_pair_is_over(client[2]));
+	close(client[0]);
+	close(client[2]);
+	close(server);
+}
+
 /* Each type is as a fresh one, and the end of one direction is seen where there is one. */
 static void test_types(void)
 {
@@ -190,6 +244,7 @@ int main(void)
 	TEST(test_look);
 	TEST(test_filter);
 	TEST(test_each);
+	TEST(test_waiting);
 	TEST(test_types);
 	TEST(test_options);
 	return test_end();

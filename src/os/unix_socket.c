@@ -48,6 +48,7 @@ static void note(struct os_unix_socket *socket, const struct nlattr *attr)
 			break;
 		memcpy(&queue, value, sizeof(queue));
 		socket->backlog = socket->listens ? queue.udiag_wqueue : 0;
+		socket->waiting = socket->listens ? queue.udiag_rqueue : 0;
 		break;
 	case UNIX_DIAG_SHUTDOWN:
 		socket->reads_end = mnl_attr_get_u8(attr) & SHUT_READS;

@@ -21,7 +21,8 @@ struct os_unix_socket {
 	bool listens;
 	bool is_connected; /* of datagrams, to one that has a name or has one itself */
 	uint32_t backlog;
-	pid_t pid; /* the task that listens, and its rights when it began; 0 */
+	uint32_t waiting; /* connections that nobody has accepted */
+	pid_t pid;	  /* the task that listens, and its rights when it began; 0 */
 	uint32_t uid, gid;
 	uint32_t send_bytes, receive_bytes; /* sizes of the buffers, as the kernel counts */
 	bool reads_end, writes_end;

@@ -142,18 +142,43 @@ static void tcp_urgent(void)
 	NEED(accept(server, NULL, NULL) >= 0 && send(client, "u", 1, MSG_OOB) == 1);
 }
 
-/* The kernel gives it an abstract name, and a connection waits. */
-static void unix_waiting(void)
+/* The kernel gives the server an abstract name, and a connection waits. */
+static void leave_waiting(int *server, int *client)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
 	socklen_t bytes = sizeof(name);
-	int server = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
 
-	NEED(bind(server, (const struct sockaddr *)&name, sizeof(sa_family_t)) == 0 &&
-	     listen(server, 5) == 0 && fcntl(client, F_SETFL, O_NONBLOCK) == 0);
-	NEED(getsockname(server, (struct sockaddr *)&name, &bytes) == 0 &&
-	     connect(client, (const struct sockaddr *)&name, bytes) == 0);
+	*server = socket(AF_UNIX, SOCK_STREAM, 0);
+	*client = socket(AF_UNIX, SOCK_STREAM, 0);
+	NEED(bind(*server, (const struct sockaddr *)&name, sizeof(sa_family_t)) == 0 &&
+	     listen(*server, 5) == 0 && fcntl(*client, F_SETFL, O_NONBLOCK) == 0);
+	NEED(getsockname(*server, (struct sockaddr *)&name, &bytes) == 0 &&
+	     connect(*client, (const struct sockaddr *)&name, bytes) == 0);
+}
+
+static void unix_waiting(void)
+{
+	int server, client;
+
+	leave_waiting(&server, &client);
 	close(client);
+}
+
+static void unix_waiting_bytes(void)
+{
+	int server, client;
+
+	leave_waiting(&server, &client);
+	NEED(send(client, "x", 1, 0) == 1);
+}
+
+/* The server is another process's, which does not move. */
+static void unix_not_accepted(void)
+{
+	int ends[2];
+
+	leave_waiting(&ends[0], &ends[1]);
+	leave_reader(ends);
 }
 
 /* Both ends of a connection have a name. */
@@ -465,6 +490,8 @@ static const struct kind descriptor_kinds[] = {
 	{ "raw_connected", "is connected", raw_connected },
 	{ "inet_option", "socket option", inet_option },
 	{ "unix_waiting", "a connection waits", unix_waiting },
+	{ "unix_waiting_bytes", "has sent something", unix_waiting_bytes },
+	{ "unix_not_accepted", "has not accepted it yet", unix_not_accepted },
 	{ "unix_connected", "connected by name", unix_connected },
 	{ "unix_pair_shared", "to another process", unix_pair_shared },
 	{ "unix_pair_rights", "an end of a connection", unix_pair_rights },
