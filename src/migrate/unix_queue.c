@@ -11,21 +11,11 @@
 #include "os/unix_message.h"
 #include "wire/image.h"
 
-#define NOBODY	   65534 /* of a message whose sender is not known */
 #define HEAD_BYTES ((uint32_t)sizeof(uint32_t))
 
-/* The head of a message in parts. The ids of the descriptions that it passes are next, and then its bytes. */
-struct part {
-	uint32_t rights;
-	uint32_t has_sender;
-	int32_t sender; /* number in the pid namespace; 0: none is known */
-	uint32_t uid, gid;
-};
-
 /* Before the bytes of a message there is room for all that comes before them in the contents. */
-#define PART_BYTES_MAX (sizeof(struct part) + OS_UNIX_RIGHTS_MAX * sizeof(uint32_t))
-#define BEFORE_BYTES   ((uint32_t)(HEAD_BYTES + PART_BYTES_MAX))
-#define BYTES_MAX      (IMAGE_CONTENTS_MAX - BEFORE_BYTES)
+#define BEFORE_BYTES ((uint32_t)(HEAD_BYTES + UNIX_PART_BYTES_MAX))
+#define BYTES_MAX    (IMAGE_CONTENTS_MAX - BEFORE_BYTES)
 
 struct taking {
 	int fd;
@@ -69,32 +59,13 @@ static int append_message(struct contents *contents, uint8_t *bytes, uint32_t le
 /* The message whose bytes are there, with its descriptors and credentials. */
 static int append(struct taking *taking, uint32_t length)
 {
-	const struct os_unix_extra *extra = &taking->extra;
-	uint8_t *start = taking->bytes + BEFORE_BYTES;
-	struct part part = { .has_sender = extra->has_sender,
-			     .uid = extra->uid,
-			     .gid = extra->gid };
+	uint8_t *end = taking->bytes + BEFORE_BYTES, *start = end;
+	int r = taking->names ? unix_part_put(taking->names, &taking->extra, &start) : 0;
 
-	if (!taking->names)
-		return append_message(taking->contents, start - HEAD_BYTES, length);
-	part.rights = extra->fd_count;
-	if (extra->has_sender && !extra->pid && extra->uid != NOBODY)
-		return -ENOTSUP;
-	part.sender = extra->pid ? taking->names->sender(taking->names->ctx, extra->pid) : 0;
-	if (part.sender < 0)
-		return -ENOTSUP;
-	start -= part.rights * sizeof(uint32_t);
-	for (uint32_t i = 0; i < part.rights; i++) {
-		uint32_t id = taking->names->right(taking->names->ctx, extra->fd[i]);
-
-		if (!id)
-			return -ENOLINK;
-		memcpy(start + i * sizeof(id), &id, sizeof(id));
-	}
-	start -= sizeof(part);
-	memcpy(start, &part, sizeof(part));
-	length += (uint32_t)(sizeof(part) + part.rights * sizeof(uint32_t));
-	return append_message(taking->contents, start - HEAD_BYTES, length);
+	if (r)
+		return r;
+	return append_message(taking->contents, start - HEAD_BYTES,
+			      length + (uint32_t)(end - start));
 }
 
 /* The next bytes that one receive could have. Those before the ones with descriptors are a part of their own. */
@@ -310,86 +281,20 @@ static const uint8_t *message_next(struct message *message, const uint8_t *piece
 	return piece;
 }
 
-/* Of the piece that a message in parts begins with; its ids follow. NULL: it is not whole. */
-static const uint8_t *part_of(const uint8_t *piece, uint32_t length, struct part *part)
-{
-	if (length < sizeof(*part))
-		return NULL;
-	memcpy(part, piece, sizeof(*part));
-	if (part->rights > OS_UNIX_RIGHTS_MAX || part->has_sender > 1 || part->sender < 0 ||
-	    length < sizeof(*part) + part->rights * sizeof(uint32_t))
-		return NULL;
-	return piece + sizeof(*part);
-}
-
 bool unix_queue_is_whole(const struct contents *contents, uint32_t at,
 			 bool (*right)(void *ctx, uint32_t id), void *ctx)
 {
 	struct message message = { 0 };
 	const uint8_t *piece;
-	uint32_t length, id;
-	struct part part;
+	uint32_t length;
 
 	while ((piece = contents_next(contents, &at, &length))) {
 		piece = message_next(&message, piece, &length);
-		if (!piece)
+		if (!piece ||
+		    (right && message.begins && !unix_part_is_whole(piece, length, right, ctx)))
 			return false;
-		if (!right || !message.begins)
-			continue;
-		piece = part_of(piece, length, &part);
-		if (!piece)
-			return false;
-		for (uint32_t i = 0; i < part.rights; i++) {
-			memcpy(&id, piece + i * sizeof(id), sizeof(id));
-			if (!right(ctx, id))
-				return false;
-		}
 	}
 	return !message.left;
-}
-
-static int open_rights(const struct unix_queue_hands *hands, const uint8_t *ids, uint32_t rights,
-		       struct os_unix_extra *extra)
-{
-	for (; hands->open && extra->fd_count < rights; extra->fd_count++) {
-		uint32_t id;
-
-		memcpy(&id, ids + extra->fd_count * sizeof(id), sizeof(id));
-		int fd = hands->open(hands->ctx, id);
-
-		if (fd < 0)
-			return fd;
-		extra->fd[extra->fd_count] = fd;
-	}
-	return 0;
-}
-
-static int send_part(int sender, const struct unix_queue_hands *hands, const uint8_t *bytes,
-		     uint32_t length)
-{
-	struct os_unix_extra extra = { .has_sender = false };
-	struct part part;
-	const uint8_t *ids = part_of(bytes, length, &part);
-
-	assert(ids); /* unix_queue_is_whole() saw to it */
-	uint32_t before = (uint32_t)(sizeof(part) + part.rights * sizeof(uint32_t));
-	int r = open_rights(hands, ids, part.rights, &extra);
-
-	/* Of a message that came before anybody asked for its sender nobody is told. */
-	extra.has_sender = part.has_sender && part.sender && hands->sender;
-	extra.uid = part.uid;
-	extra.gid = part.gid;
-	if (r == 0 && extra.has_sender) {
-		extra.pid = hands->sender(hands->ctx, part.sender);
-		r = extra.pid < 0 ? extra.pid : 0;
-	}
-	if (r == 0) {
-		ssize_t sent = os_unix_send(sender, bytes + before, length - before, &extra);
-
-		r = sent == (ssize_t)(length - before) ? 0 : sent < 0 ? (int)sent : -ENOSPC;
-	}
-	os_unix_extra_close(&extra);
-	return r;
 }
 
 static int fill_messages(int sender, const struct unix_queue_hands *hands,
@@ -406,7 +311,7 @@ static int fill_messages(int sender, const struct unix_queue_hands *hands,
 		assert(piece); /* unix_queue_is_whole() saw to it */
 		memcpy(bytes + message.length - message.left - length, piece, length);
 		if (!message.left)
-			r = hands ? send_part(sender, hands, bytes, message.length)
+			r = hands ? unix_part_send(sender, NULL, 0, hands, bytes, message.length)
 				  : send_plain(sender, bytes, message.length);
 	}
 	free(bytes);

@@ -7,6 +7,7 @@
 
 #include "base/refusal.h"
 #include "migrate/contents.h"
+#include "migrate/unix_part.h"
 #include "os/unix_pair.h"
 
 /*
@@ -14,27 +15,10 @@
  * piece, with its length in four bytes before it, and goes on in the next ones: it may be empty. They
  * begin at `at` in the contents.
  *
- * In parts, bytes are messages, too, and each begins with its sender (SCM_CREDENTIALS) and the ids of the descriptions
- * that it passes (SCM_RIGHTS).
+ * In parts, bytes are messages, too, and each begins with what came with it (migrate/unix_part.h).
  */
 
 #define UNIX_QUEUE_FILLING_BYTES (16u << 20) /* room of a sender while they are put in */
-
-/* Source: descriptors and credentials of messages, as the target knows them. */
-struct unix_queue_names {
-	void *ctx;
-	/* The number of the process in its pid namespace; negative: it does not move. */
-	int32_t (*sender)(void *ctx, pid_t pid);
-	/* The id of the description that a descriptor of ours has; 0: no process that moves has it open. */
-	uint32_t (*right)(void *ctx, int fd);
-};
-
-/* Target: makes them again. */
-struct unix_queue_hands {
-	void *ctx;
-	pid_t (*sender)(void *ctx, int32_t number); /* as seen here; negative errno */
-	int (*open)(void *ctx, uint32_t id); /* a descriptor for the caller; negative errno */
-};
 
 /*
  * Source: copies all of them, which stay; with names, in parts. 0, or -E2BIG; -EBADMSG: something else comes with a

@@ -122,14 +122,22 @@ static void add(struct msghdr *message, union control *control, int type, const 
 	message->msg_controllen += CMSG_SPACE(bytes);
 }
 
-ssize_t os_unix_send(int fd, const void *from, size_t bytes, const struct os_unix_extra *extra)
+ssize_t os_unix_send_to(int fd, const uint8_t *name, uint32_t name_bytes, const void *from,
+			size_t bytes, const struct os_unix_extra *extra)
 {
 	union control control = { .bytes = "" };
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	struct iovec io = { (void *)from, bytes };
 	struct msghdr message = { .msg_iov = &io, .msg_iovlen = 1 };
 	const struct ucred sender = { extra->pid, extra->uid, extra->gid };
 
-	assert(extra->fd_count <= OS_UNIX_RIGHTS_MAX);
+	assert(extra->fd_count <= OS_UNIX_RIGHTS_MAX && name_bytes <= sizeof(to.sun_path));
+	if (name_bytes) {
+		memcpy(to.sun_path, name, name_bytes);
+		message.msg_name = &to;
+		message.msg_namelen =
+			(socklen_t)offsetof(struct sockaddr_un, sun_path) + name_bytes;
+	}
 	if (extra->fd_count)
 		add(&message, &control, SCM_RIGHTS, extra->fd, extra->fd_count * sizeof(int));
 	if (extra->has_sender)
@@ -137,4 +145,9 @@ ssize_t os_unix_send(int fd, const void *from, size_t bytes, const struct os_uni
 	ssize_t sent = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	return sent < 0 ? -errno : sent;
+}
+
+ssize_t os_unix_send(int fd, const void *from, size_t bytes, const struct os_unix_extra *extra)
+{
+	return os_unix_send_to(fd, NULL, 0, from, bytes, extra);
 }

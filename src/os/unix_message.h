@@ -52,5 +52,8 @@ ssize_t os_unix_peek_before(int fd, void *to, size_t bytes);
  * is there (-ESRCH).
  */
 ssize_t os_unix_send(int fd, const void *from, size_t bytes, const struct os_unix_extra *extra);
+/* The same to a path or an abstract name; name_bytes 0: to the peer. */
+ssize_t os_unix_send_to(int fd, const uint8_t *name, uint32_t name_bytes, const void *from,
+			size_t bytes, const struct os_unix_extra *extra);
 
 #endif

@@ -293,6 +293,7 @@ bool os_unix_pair_is_over(int fd)
 {
 	struct pollfd seen = { .fd = fd, .events = 0 };
 
+	assert(fd >= 0);
 	return poll(&seen, 1, 0) > 0 && seen.revents & POLLHUP;
 }
 
