@@ -16,7 +16,9 @@
 #include "migrate/restore_unix.h"
 #include "migrate/unix_datagrams.h"
 #include "migrate/unix_ends.h"
+#include "migrate/unix_extras.h"
 #include "migrate/unix_place.h"
+#include "migrate/unix_queue.h"
 #include "migrate/unix_waiting.h"
 #include "os/inode.h"
 #include "os/open.h"
@@ -28,6 +30,7 @@
 #include "os/unix_socket.h"
 
 #define SIZE_MAX_BYTES (64u << 20)
+#define OPTION_SENDER  8u /* SO_PASSCRED, as os_unix_pair_options() has it */
 
 /* ---- source ---- */
 
@@ -124,6 +127,16 @@ static int check_socket(const struct kind_seen *seen, const struct os_unix_socke
 	return 0;
 }
 
+/* How the messages are carried. */
+static uint32_t find_parts(const struct kind_seen *seen, const struct os_unix_socket *socket)
+{
+	bool passes = procdir_number(seen->info, "scm_fds", 10, 0) > 0;
+
+	if (socket->type != OS_UNIX_DATAGRAM || !(passes || socket->options & OPTION_SENDER))
+		return 0;
+	return SOCKET_PARTS | (passes ? SOCKET_PASSES : 0u);
+}
+
 static int find(const struct kind_seen *seen, struct image_description *image,
 		struct refusal *refusal)
 {
@@ -142,7 +155,7 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 		.flags = (socket.listens ? SOCKET_LISTENS : 0u) |
 			 (socket.reads_end ? SOCKET_READS_END : 0u) |
 			 (socket.writes_end ? SOCKET_WRITES_END : 0u) |
-			 (socket.is_connected ? SOCKET_CONNECTED : 0u) |
+			 (socket.is_connected ? SOCKET_CONNECTED : 0u) | find_parts(seen, &socket) |
 			 socket.options << SOCKET_OPTIONS_SHIFT,
 		.name_bytes = (uint16_t)socket.name_bytes,
 		.inode = socket.inode,
@@ -265,6 +278,7 @@ static int append_folder(const struct files *files, int dir, const struct os_uni
 static int describe(const struct kind_frozen *frozen, int fd, struct description *description)
 {
 	const struct unix_socket_body body = unix_socket_body(&description->image);
+	const struct unix_queue_names names = unix_extras_names(frozen);
 	struct os_unix_socket socket;
 	int r = os_unix_socket_look(fd, &socket);
 
@@ -285,7 +299,8 @@ static int describe(const struct kind_frozen *frozen, int fd, struct description
 	}
 	return r || body.type != OS_UNIX_DATAGRAM || os_unix_socket_is_empty(fd)
 		       ? r
-		       : unix_datagrams_take(fd, &description->contents);
+		       : unix_datagrams_take(fd, body.flags & SOCKET_PARTS ? &names : NULL,
+					     &description->contents);
 }
 
 static int complete(const struct kind_frozen *frozen, struct description *description,
@@ -303,16 +318,7 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 				   "other end is closed, or of a process that does not move; let "
 				   "it be accepted first",
 				   description->number);
-	if (r == -EBADMSG)
-		return refusal_set(refusal, EDVSPROCSTS,
-				   "the Unix socket of descriptor %d has messages with descriptors "
-				   "or credentials (SO_PASSCRED) in it, which are not carried; let "
-				   "them be received first",
-				   description->number);
-	return r ? refusal_set(refusal, EDVSPROCSTS,
-			       "the Unix socket of descriptor %d cannot be looked at: %s",
-			       description->number, strerror(-r))
-		 : 0;
+	return r ? unix_queue_refuse(description->number, r, refusal) : 0;
 }
 
 /* ---- target ---- */
@@ -332,6 +338,7 @@ static bool read_body(const struct image_description *image, const struct files 
 	       !(body.file_rights & ~(uint32_t)OS_MODE_RIGHTS) &&
 	       (body.name_bytes || !(body.flags & (SOCKET_FILE | SOCKET_LISTENS))) &&
 	       !(body.flags & SOCKET_CONNECTED && body.type != OS_UNIX_DATAGRAM) &&
+	       !(body.flags & (SOCKET_PARTS | SOCKET_PASSES) && body.type != OS_UNIX_DATAGRAM) &&
 	       !(body.type == OS_UNIX_DATAGRAM && body.peer && !(body.flags & SOCKET_CONNECTED));
 }
 
@@ -347,7 +354,9 @@ static bool whole(const struct description *description, const struct descriptio
 
 	(void)descriptors;
 	return unix_place_read(description, &place, &queue) &&
-	       unix_datagrams_are_whole(&description->contents, queue) &&
+	       unix_datagrams_are_whole(&description->contents, queue,
+					body.flags & SOCKET_PARTS ? unix_extras_may_pass : NULL,
+					(void *)all) &&
 	       (!has_peer || (peer && peer->kind == description->kind &&
 			      unix_socket_body(&peer->image).type == OS_UNIX_DATAGRAM &&
 			      unix_socket_body(&peer->image).name_bytes));
@@ -460,7 +469,7 @@ static int settle(const struct description *description, int fd)
 	if (r == 0)
 		r = os_unix_pair_end(fd, body.flags & SOCKET_READS_END,
 				     body.flags & SOCKET_WRITES_END);
-	if (r == 0)
+	if (r == 0 && !(body.flags & SOCKET_PARTS)) /* else they come after the messages */
 		r = os_unix_pair_set_options(fd, body.flags >> SOCKET_OPTIONS_SHIFT);
 	return r ? r : os_open_set_flags(fd, description->image.flags);
 }
@@ -521,6 +530,14 @@ static int join(struct restore *restore, struct description *description, struct
 		 : 0;
 }
 
+static int passed(int fd, const struct image_description *image, int (*each)(void *ctx, int fd),
+		  void *ctx)
+{
+	return unix_socket_body(image).flags & SOCKET_PASSES
+		       ? unix_queue_rights(fd, OS_UNIX_DATAGRAM, each, ctx)
+		       : 0;
+}
+
 static void decided(struct restore *restore, struct description *description, bool arrives)
 {
 	struct unix_place place;
@@ -549,6 +566,7 @@ const struct kind kind_unix_socket = {
 	.read = read_body,
 	.whole = whole,
 	.open = open_here,
+	.passed = passed,
 	.join = join,
 	.decided = decided,
 	.shared = KIND_SHARE_DESCRIPTION,

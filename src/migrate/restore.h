@@ -152,10 +152,10 @@ void restore_resume(const struct descriptions *descriptions);
 void restore_files_decided(struct restore *restore, bool arrives);
 
 /*
- * When the descriptors of all processes are at their numbers, and descriptions_let_go() has closed ours: tells the
- * descriptions that this process is the first to hold of the others, which are what they were by now. The other end
- * of a pipe, for one, is closed if the processes have closed it. last: those of a kind that is last, in all processes
- * after the others.
+ * When the descriptors of all processes are at their numbers: tells the descriptions that this process is the first to
+ * hold of the others. last: those of a kind that is last, when those of the others are told in all processes and
+ * descriptions_let_go() has closed ours: they are what they were by now. The other end of a pipe, for one, is closed if
+ * the processes have closed it.
  */
 int restore_join(struct restore *restore, bool last, struct refusal *refusal);
 

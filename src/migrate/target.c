@@ -402,9 +402,11 @@ static int build(struct migrate_target *target, struct reader *reader, struct re
 
 	if (r == 0)
 		r = sysv_settle(&tree->tables.sysv, refusal);
+	for (uint32_t i = 0; i < tree->count && r == 0; i++)
+		r = restore_join(tree->process[i], false, refusal);
 	target_tree_let_go(tree);
-	for (uint32_t i = 0; i < 2 * tree->count && r == 0; i++)
-		r = restore_join(tree->process[i % tree->count], i >= tree->count, refusal);
+	for (uint32_t i = 0; i < tree->count && r == 0; i++)
+		r = restore_join(tree->process[i], true, refusal);
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)
 		r = restore_locks(tree->process[i], refusal);
 	if (r == 0)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "migrate/kind.h"
+#include "migrate/unix_extras.h"
 #include "migrate/unix_place.h"
 #include "os/open.h"
 #include "os/pid.h"
@@ -23,8 +24,10 @@ struct message_head {
 };
 
 #define HEAD_BYTES   ((uint32_t)sizeof(struct message_head))
-#define BEFORE_BYTES (HEAD_BYTES + OS_UNIX_NAME_BYTES)
+#define BEFORE_BYTES ((uint32_t)(HEAD_BYTES + OS_UNIX_NAME_BYTES + UNIX_PART_BYTES_MAX))
 #define BYTES_MAX    (IMAGE_CONTENTS_MAX - BEFORE_BYTES)
+#define LENGTH_MAX \
+	(IMAGE_CONTENTS_MAX - HEAD_BYTES - OS_UNIX_NAME_BYTES) /* with what comes with it */
 
 /* ---- source ---- */
 
@@ -43,7 +46,8 @@ static int append(struct contents *contents, const uint8_t *bytes, uint32_t left
 }
 
 /* The next message. In the room its bytes stand behind BEFORE_BYTES. */
-static int take_one(int fd, uint8_t *room, struct contents *contents)
+static int take_one(int fd, const struct unix_queue_names *names, uint8_t *room,
+		    struct contents *contents)
 {
 	struct os_unix_extra extra;
 	struct os_unix_sender sender;
@@ -53,26 +57,32 @@ static int take_one(int fd, uint8_t *room, struct contents *contents)
 	assert(room && contents);
 	if (got < 0)
 		return (int)got;
-	os_unix_extra_close(&extra);
-	if (!is_plain)
-		return -EBADMSG;
-	const struct message_head head = { (uint32_t)got, sender.name_bytes };
-	uint8_t *start = room + BEFORE_BYTES - sender.name_bytes - HEAD_BYTES;
+	uint8_t *end = room + BEFORE_BYTES, *start = end;
+	int r = extra.has_other || (!names && !is_plain) ? -EBADMSG
+		: names					 ? unix_part_put(names, &extra, &start)
+							 : 0;
 
+	os_unix_extra_close(&extra);
+	if (r)
+		return r;
+	const struct message_head head = { (uint32_t)got + (uint32_t)(end - start),
+					   sender.name_bytes };
+
+	start -= HEAD_BYTES + sender.name_bytes;
 	assert(sender.name_bytes <= OS_UNIX_NAME_BYTES);
 	memcpy(start, &head, sizeof(head));
 	memcpy(start + HEAD_BYTES, sender.name, sender.name_bytes);
 	return append(contents, start, HEAD_BYTES + sender.name_bytes + head.length);
 }
 
-int unix_datagrams_take(int fd, struct contents *contents)
+int unix_datagrams_take(int fd, const struct unix_queue_names *names, struct contents *contents)
 {
 	uint8_t *room = malloc(IMAGE_CONTENTS_MAX);
 	int r = room ? os_unix_pair_peek_from(fd, 0) : -ENOMEM;
 
 	assert(contents);
 	while (r == 0)
-		r = take_one(fd, room, contents);
+		r = take_one(fd, names, room, contents);
 	if (room)
 		os_unix_pair_peek_from(fd, -1);
 	free(room);
@@ -120,7 +130,7 @@ static int read_message(const struct contents *contents, uint32_t *at, struct me
 		return -EINVAL;
 	memcpy(&message->head, piece, HEAD_BYTES);
 	head = HEAD_BYTES + message->head.name_bytes;
-	if (message->head.name_bytes > OS_UNIX_NAME_BYTES || message->head.length > BYTES_MAX ||
+	if (message->head.name_bytes > OS_UNIX_NAME_BYTES || message->head.length > LENGTH_MAX ||
 	    length < head || length - head > message->head.length)
 		return -EINVAL;
 	memcpy(message->name, piece + HEAD_BYTES, message->head.name_bytes);
@@ -136,14 +146,19 @@ static int read_message(const struct contents *contents, uint32_t *at, struct me
 		       : -EINVAL;
 }
 
-bool unix_datagrams_are_whole(const struct contents *contents, uint32_t at)
+bool unix_datagrams_are_whole(const struct contents *contents, uint32_t at,
+			      bool (*right)(void *ctx, uint32_t id), void *ctx)
 {
 	struct message message;
 	int r;
 
-	do
-		r = read_message(contents, &at, &message, false);
-	while (r > 0);
+	do {
+		r = read_message(contents, &at, &message, right);
+		if (r > 0 && right &&
+		    !unix_part_is_whole(message.bytes, message.head.length, right, ctx))
+			r = -EINVAL;
+		free(message.bytes);
+	} while (r > 0);
 	return r == 0;
 }
 
@@ -232,9 +247,10 @@ static int make_sender(struct restore *restore, const struct message *message)
 	return r;
 }
 
-static int deliver(struct restore *restore, const struct descriptions *all,
+static int deliver(struct restore *restore, const struct descriptions *all, bool in_parts,
 		   const struct address *to, const struct message *message)
 {
+	const struct unix_queue_hands hands = unix_extras_hands(restore);
 	int fd = message->head.name_bytes ? find_sender(all, message) : -ENOENT;
 
 	assert(to->bytes && message->bytes);
@@ -243,8 +259,10 @@ static int deliver(struct restore *restore, const struct descriptions *all,
 		fd = make_sender(restore, message);
 	if (fd < 0)
 		return fd;
-	int r = os_unix_datagram_send(fd, to->name, to->bytes, message->bytes,
-				      message->head.length);
+	int r = in_parts ? unix_part_send(fd, to->name, to->bytes, &hands, message->bytes,
+					  message->head.length)
+			 : os_unix_datagram_send(fd, to->name, to->bytes, message->bytes,
+						 message->head.length);
 
 	os_close(fd);
 	return r;
@@ -257,13 +275,14 @@ static int fill(struct restore *restore, const struct descriptions *all,
 	struct message message;
 	int r = read_message(&description->contents, &at, &message, true);
 	bool is_any = r > 0;
+	bool in_parts = unix_socket_body(&description->image).flags & SOCKET_PARTS;
 
 	if (is_any)
 		r = find_address(restore, description, &to);
 	else
 		free(message.bytes);
 	while (is_any && r == 0) {
-		r = deliver(restore, all, &to, &message);
+		r = deliver(restore, all, in_parts, &to, &message);
 		free(message.bytes);
 		message.bytes = NULL;
 		if (r)
@@ -278,27 +297,38 @@ static int fill(struct restore *restore, const struct descriptions *all,
 	return r;
 }
 
+static int connect_to(struct restore *restore, int fd, const struct description *to)
+{
+	struct address peer = { .file = -1 };
+	int r = find_address(restore, to, &peer);
+
+	if (r == 0)
+		r = os_unix_datagram_connect(fd, peer.name, peer.bytes);
+	os_close(peer.file);
+	return r;
+}
+
+/* Messages have their own senders: the kernel would tell of ours if somebody asked it already (SO_PASSCRED). */
 int unix_datagrams_settle(struct restore *restore, const struct descriptions *all,
 			  const struct description *description)
 {
 	const struct unix_socket_body body = unix_socket_body(&description->image);
 	struct unix_place place;
-	struct address peer = { .file = -1 };
 	uint32_t queue;
 
 	if (body.type != OS_UNIX_DATAGRAM || !unix_place_read(description, &place, &queue))
 		return 0;
 	int r = fill(restore, all, description, queue);
 
-	if (r || !body.peer)
-		return r;
-	r = find_address(restore, descriptions_find(all, body.peer), &peer);
-	if (r)
+	if (r || !(body.peer || body.flags & SOCKET_PARTS))
 		return r;
 	int fd = os_pid_descriptor(description->pid, description->number);
 
-	r = fd < 0 ? fd : os_unix_datagram_connect(fd, peer.name, peer.bytes);
+	r = fd < 0 ? fd : 0;
+	if (r == 0 && body.flags & SOCKET_PARTS)
+		r = os_unix_pair_set_options(fd, body.flags >> SOCKET_OPTIONS_SHIFT);
+	if (r == 0 && body.peer)
+		r = connect_to(restore, fd, descriptions_find(all, body.peer));
 	os_close(fd);
-	os_close(peer.file);
 	return r;
 }

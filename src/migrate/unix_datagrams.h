@@ -4,21 +4,20 @@
 
 #include "migrate/descriptions.h"
 #include "migrate/restore.h"
+#include "migrate/unix_part.h"
 
 /*
  * Unix sockets of datagrams that are not a pair: their peers, and the messages in them. A message begins a piece of the
  * contents, with a head that has its length and that of its sender's name. The name and the bytes are next, and go on
- * in the next pieces.
+ * in the next pieces. In parts, what came with the message is before its bytes, and counts for its length.
  */
 
-/*
- * Source: copies all of them, which stay. 0, or -E2BIG; -EBADMSG: descriptors or credentials come with one; other
- * negative errno.
- */
-int unix_datagrams_take(int fd, struct contents *contents);
+/* Source: copies all of them, which stay; with names, in parts. 0, or as unix_queue_take(). */
+int unix_datagrams_take(int fd, const struct unix_queue_names *names, struct contents *contents);
 
-/* Target: whether they are whole messages from `at` on. */
-bool unix_datagrams_are_whole(const struct contents *contents, uint32_t at);
+/* Target: whether they are whole messages from `at` on; with `right`, in parts. */
+bool unix_datagrams_are_whole(const struct contents *contents, uint32_t at,
+			      bool (*right)(void *ctx, uint32_t id), void *ctx);
 
 /*
  * Target, all sockets have their names: each message is sent by the socket of the process that has its sender's name,

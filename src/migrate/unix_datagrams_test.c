@@ -27,8 +27,8 @@ static void test_taken(void)
 	CHECK_EQ(send(from, "x", 1, 0), 1);
 	for (int again = 0; again < 2; again++) {
 		contents_free(&contents);
-		CHECK_EQ(unix_datagrams_take(to, &contents), 0);
-		CHECK(contents.length > LONG && unix_datagrams_are_whole(&contents, 0));
+		CHECK_EQ(unix_datagrams_take(to, NULL, &contents), 0);
+		CHECK(contents.length > LONG && unix_datagrams_are_whole(&contents, 0, NULL, NULL));
 	}
 	CHECK(recv(to, bytes, LONG, MSG_DONTWAIT) == LONG && recv(to, bytes, LONG, 0) == 1);
 	close(to);
@@ -53,7 +53,7 @@ static void test_refused(void)
 	memcpy(CMSG_DATA(&part.head), &pair[0], sizeof(int));
 	CHECK_EQ(sendmsg(pair[0], &message, 0), 1);
 	contents_free(&contents);
-	CHECK_EQ(unix_datagrams_take(pair[1], &contents), -EBADMSG);
+	CHECK_EQ(unix_datagrams_take(pair[1], NULL, &contents), -EBADMSG);
 	close(pair[0]);
 	close(pair[1]);
 }
@@ -62,7 +62,7 @@ static bool is_whole(const uint32_t *words, uint32_t bytes)
 {
 	contents_free(&contents);
 	CHECK_EQ(contents_append(&contents, words, bytes), 0);
-	return unix_datagrams_are_whole(&contents, 0);
+	return unix_datagrams_are_whole(&contents, 0, NULL, NULL);
 }
 
 static void test_damaged(void)
@@ -71,7 +71,7 @@ static void test_damaged(void)
 	const uint32_t name[] = { 0, 109 };
 
 	contents_free(&contents);
-	CHECK(unix_datagrams_are_whole(&contents, 0));
+	CHECK(unix_datagrams_are_whole(&contents, 0, NULL, NULL));
 	CHECK(is_whole(good, sizeof(good)));
 	CHECK(!is_whole(good, 7));	      /* no head */
 	CHECK(!is_whole(more, sizeof(more))); /* bytes are missing */

@@ -23,11 +23,11 @@ static int32_t number_of_sender(void *ctx, pid_t pid)
 	return number > 0 ? number : -ESRCH;
 }
 
-/* A queue may be in its own way on the target. */
+/* A queue may be in its own way on the target, but for one that is filled when all processes have their descriptors. */
 static bool has_queue(const struct description *description)
 {
 	assert(description->kind);
-	return description->kind->passed;
+	return description->kind->passed && description->kind != &kind_unix_socket;
 }
 
 static uint32_t description_of(void *ctx, int fd)

@@ -13,7 +13,10 @@ enum socket_flag {
 	SOCKET_READS_END = 4,
 	SOCKET_WRITES_END = 8,
 	SOCKET_CONNECTED = 16, /* of datagrams */
-	SOCKET_FLAGS = 31,
+	SOCKET_PARTS =
+		32, /* of datagrams: the messages in it are in parts, see migrate/unix_datagrams.h */
+	SOCKET_PASSES = 64, /* and there are descriptors in them */
+	SOCKET_FLAGS = 127,
 	SOCKET_OPTIONS_SHIFT = 16,
 };
 

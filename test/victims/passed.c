@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Descriptors that wait in Unix sockets of all types (SCM_RIGHTS), with their message or their byte of a stream. */
+/*
+ * Descriptors that wait in Unix sockets of all types (SCM_RIGHTS), with their message or their byte of a stream; also
+ * in sockets of datagrams that have a name, of which one has itself in it.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "victims/victim.h"
 
-#define TYPES 3
+#define TYPES 4
+#define NAMED 3 /* the last pair is */
 
-static const int types[TYPES] = { SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET };
-static int pair[TYPES][2], early, late, pipes[2], file;
+static const int types[TYPES] = { SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_DGRAM };
+static int pair[TYPES][2], early, late, pipes[2], file, looped, listener;
 
 /* None of the descriptors: -1. */
 static void put(int fd, const char *text, int first, int second)
@@ -108,22 +113,66 @@ static void check(int fd)
 	VICTIM_CHECK(recv(fd, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN);
 }
 
+static void bind_to_any(int fd)
+{
+	const struct sockaddr_un name = { .sun_family = AF_UNIX };
+
+	VICTIM_CHECK(bind(fd, (const struct sockaddr *)&name, sizeof(sa_family_t)) == 0);
+}
+
+/* A socket that has itself in it. */
+static void fill_looped(void)
+{
+	struct sockaddr_un name;
+	socklen_t bytes = sizeof(name);
+
+	looped = socket(AF_UNIX, SOCK_DGRAM, 0);
+	listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	bind_to_any(looped);
+	bind_to_any(listener);
+	VICTIM_CHECK(listen(listener, 5) == 0 &&
+		     getsockname(looped, (struct sockaddr *)&name, &bytes) == 0 &&
+		     connect(looped, (struct sockaddr *)&name, bytes) == 0);
+	put(looped, "loop", looped, listener);
+}
+
+static void check_looped(void)
+{
+	int passed[2], value = 0;
+	socklen_t bytes = sizeof(value);
+	char text[8] = "";
+
+	VICTIM_CHECK(get(looped, "loop", passed) == 2);
+	VICTIM_CHECK(send(passed[0], "self", 4, 0) == 4 &&
+		     recv(looped, text, sizeof(text), MSG_DONTWAIT) == 4);
+	VICTIM_CHECK(getsockopt(passed[1], SOL_SOCKET, SO_ACCEPTCONN, &value, &bytes) == 0 &&
+		     value == 1);
+	close(passed[0]);
+	close(passed[1]);
+	put(looped, "loop", looped, listener);
+}
+
 int main(void)
 {
 	victim_begin();
 	early = eventfd(0, 0);
 	for (int i = 0; i < TYPES; i++)
 		VICTIM_CHECK(socketpair(AF_UNIX, types[i], 0, pair[i]) == 0);
+	bind_to_any(pair[NAMED][0]);
+	bind_to_any(pair[NAMED][1]);
 	late = eventfd(0, EFD_NONBLOCK);
 	file = open("/proc/self/exe", O_RDONLY);
 	VICTIM_CHECK(early >= 0 && late >= 0 && file >= 0 && pipe(pipes) == 0);
 	for (int i = 0; i < TYPES; i++)
 		fill(pair[i][0]);
+	fill_looped();
 	victim_ready();
-	while (victim_moved())
+	while (victim_moved()) {
 		for (int i = 0; i < TYPES; i++) {
 			check(pair[i][1]);
 			fill(pair[i][0]);
 		}
+		check_looped();
+	}
 	return victim_end();
 }

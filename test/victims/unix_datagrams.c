@@ -83,8 +83,34 @@ static bool has_peer(int fd, const struct name *wanted)
 		      wanted->length - offsetof(struct sockaddr_un, sun_path)) == 0;
 }
 
-static struct name at_path, at_name, at_gone, at_caller, at_closed, at_hidden, at_self;
-static int path, abstract, gone, caller, nameless, self;
+static struct name at_path, at_name, at_gone, at_caller, at_closed, at_hidden, at_self, at_told;
+static int path, abstract, gone, caller, nameless, self, told;
+
+/* A message of which it is told who sent it, or nobody. */
+static bool is_told(pid_t pid, const char *text)
+{
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(sizeof(struct ucred))];
+	} control;
+	struct ucred sender = { 0 };
+	struct iovec io = { got, LONG };
+	struct msghdr message = { .msg_iov = &io,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+
+	if (recvmsg(told, &message, MSG_DONTWAIT) != (ssize_t)strlen(text) ||
+	    memcmp(got, text, strlen(text)) != 0 || !CMSG_FIRSTHDR(&message))
+		return false;
+	memcpy(&sender, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(sender));
+	return sender.pid == pid && (!pid || (sender.uid == geteuid() && sender.gid == getegid()));
+}
+
+static void ask_senders(int on)
+{
+	VICTIM_CHECK(setsockopt(told, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) == 0);
+}
 
 static void fill(void)
 {
@@ -96,6 +122,11 @@ static void fill(void)
 	put(hidden, &at_path, "hidden", 6);
 	put(caller, &at_name, "abstract", 8);
 	put(self, NULL, "to itself", 9);
+	ask_senders(0);
+	put(closed, &at_told, "nobody's", 8);
+	ask_senders(1);
+	put(closed, &at_told, "told", 4);
+	put(self, &at_told, "again", 5);
 	close(closed);
 	close(hidden);
 	unlink(at_closed.un.sun_path);
@@ -108,6 +139,8 @@ static void check(void)
 		     is_next(path, &at_hidden, "hidden", 6) && is_empty(path));
 	VICTIM_CHECK(is_next(abstract, &at_caller, "abstract", 8) && is_empty(abstract));
 	VICTIM_CHECK(is_next(self, &at_self, "to itself", 9) && is_empty(self));
+	VICTIM_CHECK(is_told(0, "nobody's") && is_told(getpid(), "told") &&
+		     is_told(getpid(), "again") && is_empty(told));
 	VICTIM_CHECK(has_peer(caller, &at_path) && has_peer(nameless, &at_path) &&
 		     has_peer(gone, &at_name) && has_peer(self, &at_self));
 	put(gone, NULL, "from one", 8);
@@ -129,10 +162,10 @@ int main(void)
 	at_path = name_of(false, "path"), at_name = name_of(true, "name");
 	at_gone = name_of(false, "gone"), at_caller = name_of(false, "caller");
 	at_closed = name_of(false, "closed"), at_hidden = name_of(true, "hidden");
-	at_self = name_of(true, "self");
+	at_self = name_of(true, "self"), at_told = name_of(true, "told");
 	path = datagrams(&at_path), abstract = datagrams(&at_name);
 	gone = datagrams(&at_gone), caller = datagrams(&at_caller);
-	nameless = datagrams(NULL), self = datagrams(&at_self);
+	nameless = datagrams(NULL), self = datagrams(&at_self), told = datagrams(&at_told);
 	join(caller, &at_path);
 	join(nameless, &at_path);
 	join(gone, &at_name);
