@@ -36,6 +36,7 @@ struct description {
 struct descriptions {
 	struct description *description; /* owned */
 	uint32_t count, capacity;
+	bool lacks_queued; /* source, not frozen: there are others in queues of Unix sockets (SCM_RIGHTS) */
 };
 
 void descriptions_free(struct descriptions *descriptions);

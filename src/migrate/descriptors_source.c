@@ -38,6 +38,7 @@ struct look {
 	const struct descriptors_of *process;
 	uint32_t process_count;
 	bool stands;
+	bool has_queued;		/* there are descriptors in queues */
 	struct descriptors_of stand_in; /* behind them: this one, for descriptors in queues */
 	uint32_t at;			/* the process that is looked at */
 	struct tables *tables;
@@ -83,6 +84,8 @@ static int read_info(struct look *look, struct opened *opened)
 	if (r < 0)
 		return r;
 	const char *text = look->buffer->text;
+
+	look->has_queued = look->has_queued || procdir_number(text, "scm_fds", 10, 0);
 	uint32_t flags = (uint32_t)procdir_number(text, "flags", 8, 0);
 
 	opened->fd.cloexec = flags & OS_OPEN_CLOEXEC ? 1 : 0;
@@ -447,6 +450,7 @@ int descriptors_read(const struct descriptors_of *process, uint32_t count, bool 
 		r = look_at_passed(&look);
 	if (r == 0)
 		r = describe_all(&look);
+	tables->descriptions.lacks_queued = look.has_queued && !stands;
 	free(look.opened);
 	procdir_text_free(&look.locks.all);
 	if (r == 0)

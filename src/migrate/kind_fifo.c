@@ -90,7 +90,8 @@ static int check(pid_t pid, const struct descriptions *descriptions,
 	body.owner = ends.owner->image.id;
 	body.packets = ends.packets;
 	memcpy(description->image.body, &body, sizeof(body));
-	if ((ends.reader && ends.writer) || is_alone(pid, description))
+	if ((ends.reader && ends.writer) || is_alone(pid, description) ||
+	    descriptions->lacks_queued)
 		return 0;
 	return refusal_set(refusal, EDVSPROCSTS,
 			   "the process has a FIFO to another process open (descriptor %d), which "

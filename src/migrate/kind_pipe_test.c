@@ -158,6 +158,10 @@ static void test_refused(void)
 	begin(&both, 0); /* only one end is the process's */
 	both.restore->picture.tables->descriptions.count = 1;
 	CHECK(found_complete(&both.found) < 0 && strstr(both.refusal.reason, "another process"));
+	/* The other one may be in a queue that was not looked at. */
+	both.refusal = REFUSAL_NONE;
+	both.restore->picture.tables->descriptions.lacks_queued = true;
+	CHECK_EQ(kind_pipe.check(getpid(), both.found.all, end_of(&both, 0), &both.refusal), 0);
 	end(&both);
 }
 

@@ -15,7 +15,7 @@
 #define NAMED 3 /* the last pair is */
 
 static const int types[TYPES] = { SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_DGRAM };
-static int pair[TYPES][2], early, late, pipes[2], file, looped, listener;
+static int pair[TYPES][2], early, late, pipes[2], file, looped, listener, half;
 
 /* None of the descriptors: -1. */
 static void put(int fd, const char *text, int first, int second)
@@ -120,6 +120,17 @@ static void bind_to_any(int fd)
 	VICTIM_CHECK(bind(fd, (const struct sockaddr *)&name, sizeof(sa_family_t)) == 0);
 }
 
+/* Of a pipe the process has the other end. */
+static void fill_half(void)
+{
+	int ends[2];
+
+	VICTIM_CHECK(pipe(ends) == 0);
+	half = ends[0];
+	put(looped, "half", ends[1], -1);
+	close(ends[1]);
+}
+
 /* A socket that has itself in it. */
 static void fill_looped(void)
 {
@@ -134,6 +145,19 @@ static void fill_looped(void)
 		     getsockname(looped, (struct sockaddr *)&name, &bytes) == 0 &&
 		     connect(looped, (struct sockaddr *)&name, bytes) == 0);
 	put(looped, "loop", looped, listener);
+	fill_half();
+}
+
+static void check_half(void)
+{
+	int passed[2];
+	char byte;
+
+	VICTIM_CHECK(get(looped, "half", passed) == 1);
+	VICTIM_CHECK(write(passed[0], "w", 1) == 1 && read(half, &byte, 1) == 1);
+	close(passed[0]);
+	VICTIM_CHECK(read(half, &byte, 1) == 0);
+	close(half);
 }
 
 static void check_looped(void)
@@ -143,6 +167,7 @@ static void check_looped(void)
 	char text[8] = "";
 
 	VICTIM_CHECK(get(looped, "loop", passed) == 2);
+	check_half();
 	VICTIM_CHECK(send(passed[0], "self", 4, 0) == 4 &&
 		     recv(looped, text, sizeof(text), MSG_DONTWAIT) == 4);
 	VICTIM_CHECK(getsockopt(passed[1], SOL_SOCKET, SO_ACCEPTCONN, &value, &bytes) == 0 &&
@@ -150,6 +175,7 @@ static void check_looped(void)
 	close(passed[0]);
 	close(passed[1]);
 	put(looped, "loop", looped, listener);
+	fill_half();
 }
 
 int main(void)
