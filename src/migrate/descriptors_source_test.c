@@ -150,8 +150,8 @@ static void test_refused(void)
 	static char target[IMAGE_PATH_MAX];
 
 	begin();
-	show(7, path, "flags:\t0100000\nlock:\t1: LEASE  BREAKING  READ 1 00:01:2 0 EOF\n");
-	CHECK(is_refusal(read_all(), &refusal, EDVSBUSY, "the lease that the process has"));
+	show(7, path, "flags:\t0100000\nlock:\t1: NEW  KIND  READ 1 00:01:2 0 EOF\n");
+	CHECK(is_refusal(read_all(), &refusal, EDVSPROCSTS, "of a kind on descriptor 7"));
 	show(7, "/proc/version", "flags:\t0100001\n");
 	CHECK(is_refusal(read_all(), &refusal, EDVSPROCSTS, "of the proc file system"));
 	memset(target, 'a', sizeof(target) - 1);

@@ -16,6 +16,7 @@
 #include "migrate/restore.h"
 #include "migrate/takeover.h"
 #include "migrate/watches.h"
+#include "os/inode.h"
 #include "os/inotify.h"
 #include "os/open.h"
 #include "os/pid.h"
@@ -42,21 +43,14 @@ static struct inotify_body body_of(const struct image_description *image)
 
 /* ---- source ---- */
 
-static int refuse_watch(int number, const struct os_inotify_watch *watch, int r,
-			struct refusal *refusal)
+static int refuse_watches(int number, int r, struct refusal *refusal)
 {
-	if (r == -ENOENT || r == -ESTALE)
+	if (r == -EDEADLK)
 		return refusal_set(refusal, EDVSPROCSTS,
-				   "the process watches a file (inotify, descriptor %d, watch %d) "
-				   "that has no name in its container, by which the target would "
-				   "find it",
-				   number, watch->number);
-	if (r == -EOPNOTSUPP || r == -EPERM)
-		return refusal_set(refusal, EDVSPROCSTS,
-				   "the process watches a file (inotify, descriptor %d, watch %d) "
-				   "of a file system on which the kernel does not tell which one "
-				   "it is",
-				   number, watch->number);
+				   "the process watches a file (inotify, descriptor %d) that was "
+				   "deleted, and which is open still: on the target it is another "
+				   "one, which the watch does not see",
+				   number);
 	if (r == -ERANGE)
 		return refusal_set(refusal, EDVSPROCSTS,
 				   "the process has had more than a million watches (inotify, "
@@ -67,7 +61,13 @@ static int refuse_watch(int number, const struct os_inotify_watch *watch, int r,
 			   number, strerror(-r));
 }
 
-/* The path is what the process would open: one FILE record for each watched file. */
+/* The very instance that is taken over on its machine has such a watch; another one could not get it. */
+static bool is_nameless(int r)
+{
+	return r == -ENOENT || r == -ESTALE || r == -EOPNOTSUPP || r == -EPERM;
+}
+
+/* The path is what the process would open: one FILE record for each watched file that has one. */
 static int add_file(const struct kind_seen *seen, struct watches_look *look,
 		    const struct os_inotify_watch *watch, struct refusal *refusal)
 {
@@ -77,7 +77,7 @@ static int add_file(const struct kind_seen *seen, struct watches_look *look,
 	int r = watch->number > NUMBER_MAX ? -ERANGE : watches_path(look, watch, path);
 
 	if (r)
-		return refuse_watch(seen->number, watch, r, refusal);
+		return is_nameless(r) ? 0 : refuse_watches(seen->number, r, refusal);
 	int id = files_add(seen->files, seen->dir, path, &object, 0, refusal);
 
 	return id < 0 ? id : 0;
@@ -102,7 +102,7 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 	}
 	procdir_text_free(&look.mounts);
 	if (r == -EPROTO)
-		r = refuse_watch(seen->number, &watch, r, refusal);
+		r = refuse_watches(seen->number, r, refusal);
 	memcpy(image->body, &body, sizeof(body));
 	return r ? r : 1;
 }
@@ -114,29 +114,43 @@ static int by_number(const void *a, const void *b)
 	return (one->number > other->number) - (one->number < other->number);
 }
 
-/* The watches as they are now, whose files find() has added. Returns how many. *watch: the one of an error. */
+/* On the target a deleted file that the processes have open is another one, which the watch would not see. */
+static bool is_deleted(const struct files *files, const struct os_inotify_watch *watch)
+{
+	const uint64_t device = os_device(watch->device_major, watch->device_minor);
+
+	for (uint32_t i = 0; i < files->count; i++) {
+		const struct image_file *file = &files->file[i].image;
+
+		if (file->use & IMAGE_FILE_DELETED && file->inode == watch->inode &&
+		    file->device == device)
+			return true;
+	}
+	return false;
+}
+
+/* The watches as they are now, whose files find() has added. Returns how many. */
 static int read_watches(const struct kind_frozen *frozen, const char *info,
-			struct image_watch *found, uint32_t room, struct os_inotify_watch *watch)
+			struct image_watch *found, uint32_t room)
 {
 	assert(frozen->files);
 	struct watches_look look = { .dir = files_seer(frozen->files, frozen->dir) };
+	struct os_inotify_watch watch;
 	char path[IMAGE_PATH_MAX];
 	uint32_t count = 0;
 	int r;
 
-	while ((r = os_inotify_next(&info, watch)) == 1) {
-		r = count == room ? -E2BIG : watches_path(&look, watch, path);
-		if (r)
+	while ((r = os_inotify_next(&info, &watch)) == 1) {
+		r = count == room ? -E2BIG : watches_path(&look, &watch, path);
+		if (r && is_nameless(r) && is_deleted(frozen->files, &watch))
+			r = -EDEADLK;
+		if (r && !is_nameless(r))
 			break;
-		found[count] = (struct image_watch){
-			.number = watch->number,
-			.mask = watch->mask,
-			.file = files_id_of(frozen->files, path, watch->inode),
+		found[count++] = (struct image_watch){
+			.number = watch.number,
+			.mask = watch.mask,
+			.file = r ? 0 : files_id_of(frozen->files, path, watch.inode),
 		};
-		if (!found[count++].file) {
-			r = -ESTALE;
-			break;
-		}
 	}
 	procdir_text_free(&look.mounts);
 	if (count)
@@ -145,10 +159,10 @@ static int read_watches(const struct kind_frozen *frozen, const char *info,
 }
 
 static int take(const struct kind_frozen *frozen, struct description *description, const char *info,
-		uint32_t *count, struct os_inotify_watch *watch)
+		uint32_t *count)
 {
 	struct image_watch *found = calloc((size_t)*count + 1, sizeof(*found));
-	int r = found ? read_watches(frozen, info, found, *count, watch) : -ENOMEM;
+	int r = found ? read_watches(frozen, info, found, *count) : -ENOMEM;
 
 	assert(r <= (int)*count);
 	*count = r < 0 ? 0 : (uint32_t)r;
@@ -166,7 +180,6 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 		    struct refusal *refusal)
 {
 	struct inotify_body body = body_of(&description->image);
-	struct os_inotify_watch watch = { 0 };
 	struct procdir_text info = { 0 };
 	char name[32];
 	int fd = os_pid_descriptor(frozen->pid, description->number);
@@ -180,10 +193,10 @@ static int complete(const struct kind_frozen *frozen, struct description *descri
 	if (r >= 0)
 		r = procdir_read(frozen->dir, name, &info);
 	if (r == 0)
-		r = take(frozen, description, info.text, &body.watches, &watch);
+		r = take(frozen, description, info.text, &body.watches);
 	procdir_text_free(&info);
 	memcpy(description->image.body, &body, sizeof(body));
-	return r ? refuse_watch(description->number, &watch, r, refusal) : 0;
+	return r ? refuse_watches(description->number, r, refusal) : 0;
 }
 
 /* ---- target ---- */
@@ -223,7 +236,7 @@ struct order {
 static int is_misplaced(void *ctx, const struct image_watch *watch)
 {
 	struct order *order = ctx;
-	bool good = watch->number > order->last && watch->number <= NUMBER_MAX && watch->file;
+	bool good = watch->number > order->last && watch->number <= NUMBER_MAX;
 
 	order->last = watch->number;
 	order->count++;
@@ -253,6 +266,12 @@ static int make_one(void *ctx, const struct image_watch *watch)
 	struct making *making = ctx;
 	const struct file *file = files_find(&making->restore->picture.tables->files, watch->file);
 
+	if (!watch->file)
+		return refusal_set(making->refusal, EDVSPROCSTS,
+				   "the process watches a file (inotify, watch %d) that has no "
+				   "name in its container, or of which the kernel does not tell "
+				   "the name: another machine has no way to it",
+				   watch->number);
 	if (!file || file->image.use & (IMAGE_FILE_MEMORY | IMAGE_FILE_DELETED))
 		return refusal_set(making->refusal, EDVSIO,
 				   "the image is damaged: it watches a file that is not there");

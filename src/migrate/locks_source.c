@@ -66,12 +66,10 @@ static int add(struct locks *locks, struct locks_look *look, int number,
 		.length = seen->length,
 	};
 
+	int r = seen->is_breaking ? 0 : find_waiter(look, seen, &lock);
+
 	if (seen->is_breaking)
-		return refusal_set(refusal, EDVSBUSY,
-				   "another process wants to end the lease that the process has on "
-				   "descriptor %d (F_SETLEASE); try again when it has",
-				   number);
-	int r = find_waiter(look, seen, &lock);
+		lock.awaited = -1; /* it goes along with its description, or not at all */
 
 	if (r == 0 && is_lost_to(&lock) && lock.awaited > 0)
 		return refuse_awaited(&lock, refusal);

@@ -63,6 +63,12 @@ static int refuse(const struct restore *restore, const struct image_lock *lock, 
 	struct description *description;
 	const char *path = path_of(restore, lock, &description);
 
+	if (lock->owner == IMAGE_LOCK_LEASE && lock->awaited)
+		return refusal_set(refusal, EDVSBUSY,
+				   "another process wants to end the lease that the process has on "
+				   "%s (F_SETLEASE), which only the machine of that one knows; try "
+				   "again when it has",
+				   path);
 	if (lock->owner == IMAGE_LOCK_LEASE)
 		return refusal_set(
 			refusal, EDVSPROCSTS,
@@ -109,8 +115,11 @@ static int begin_one(struct restore *restore, uint32_t index, struct refusal *re
 {
 	assert(index < locks_of(restore)->count);
 	const struct image_lock *lock = &locks_of(restore)->lock[index];
-	bool refused = false;
-	int r = came_with_description(restore, lock) ? 0 : take(restore, lock, &refused, refusal);
+	bool refused = false, is_along = came_with_description(restore, lock);
+
+	if (!is_along && lock->owner == IMAGE_LOCK_LEASE && lock->awaited)
+		return refuse(restore, lock, -EAGAIN, refusal);
+	int r = is_along ? 0 : take(restore, lock, &refused, refusal);
 
 	if (refused || r == 0)
 		return r;

@@ -69,10 +69,25 @@ static void test_taken_over(void)
 	restore_end();
 }
 
+/* One that is to be given up is not asked for: it comes with its description. */
+static void test_breaking(void)
+{
+	begin(IMAGE_LOCK_LEASE, false);
+	restore->picture.descriptors.locks.lock[0].awaited = -1;
+	CHECK(is_refusal(restore_locks(restore, &restore_refusal), &restore_refusal, EDVSBUSY,
+			 "wants to end the lease"));
+	CHECK_EQ(restore->calls.count, 0);
+	restore_refusal = REFUSAL_NONE;
+	restore->picture.tables->descriptions.description[0].is_taken_over = true;
+	CHECK_EQ(restore_locks(restore, &restore_refusal), 0);
+	restore_end();
+}
+
 int main(void)
 {
 	TEST(test_ranges);
 	TEST(test_whole);
 	TEST(test_taken_over);
+	TEST(test_breaking);
 	return test_end();
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Descriptors that send signals (O_ASYNC, F_SETOWN_EX, F_SETSIG): to the process, to a thread, to a group, by SIGIO; an
- * urgent byte without O_ASYNC; watches; and a lease, which tells of a process that wants the file.
+ * urgent byte without O_ASYNC; watches; and leases, which tell of a process that wants the file: one
+ * that was told already is not told again.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,9 +16,10 @@
 #include "victims/victim.h"
 
 static int to_process[2], to_thread[2], to_group[2], plain[2];
-static int watched, leased, stop[2];
+static int watched, leased, breaking, stop[2];
 static pid_t thread_id;
 static char file[] = "/tmp/dvs-victim-leased-XXXXXX";
+static char other[] = "/tmp/dvs-victim-leased-XXXXXX";
 static volatile sig_atomic_t got[65], of[65];
 
 static void on_signal(int signal, siginfo_t *info, void *unused)
@@ -88,6 +90,27 @@ static void build(void)
 	leased = open(file, O_RDONLY);
 	VICTIM_CHECK(fcntl(leased, F_SETLEASE, F_RDLCK) == 0 &&
 		     fcntl(leased, F_SETSIG, SIGRTMIN + 4) == 0);
+	VICTIM_CHECK(close(mkstemp(other)) == 0);
+	breaking = open(other, O_RDONLY);
+}
+
+/* Somebody wants that one, and the process has not given it up yet. */
+static void begin_breaking(int round)
+{
+	VICTIM_CHECK(fcntl(breaking, F_SETLEASE, F_RDLCK) == 0 &&
+		     fcntl(breaking, F_SETSIG, SIGRTMIN + 5) == 0);
+	VICTIM_CHECK(open(other, O_WRONLY | O_NONBLOCK) < 0 && errno == EWOULDBLOCK);
+	VICTIM_CHECK(await(SIGRTMIN + 5, round));
+}
+
+static void check_breaking(int round)
+{
+	VICTIM_CHECK(fcntl(breaking, F_GETLEASE) == F_UNLCK);
+	VICTIM_CHECK(open(other, O_WRONLY | O_NONBLOCK) < 0 && errno == EWOULDBLOCK);
+	VICTIM_CHECK(await(SIGRTMIN + 5, round));
+	VICTIM_CHECK(fcntl(breaking, F_SETLEASE, F_UNLCK) == 0);
+	close(open(other, O_WRONLY | O_NONBLOCK));
+	begin_breaking(round + 1);
 }
 
 static void check_lease(int round)
@@ -124,6 +147,7 @@ static void check(int round)
 	VICTIM_CHECK(read(to_process[0], bytes, 1) == 1 && read(to_thread[0], bytes, 1) == 1 &&
 		     read(to_group[0], bytes, 1) == 1);
 	check_lease(round);
+	check_breaking(round);
 }
 
 int main(void)
@@ -136,11 +160,13 @@ int main(void)
 	while (!__atomic_load_n(&thread_id, __ATOMIC_ACQUIRE))
 		victim_nap();
 	build();
+	begin_breaking(1);
 	victim_ready();
 	for (int round = 1; victim_moved(); round++)
 		check(round);
 	VICTIM_CHECK(write(stop[1], "x", 1) == 1);
 	pthread_join(thread, NULL);
 	unlink(file);
+	unlink(other);
 	return victim_end();
 }

@@ -8,8 +8,8 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -512,7 +512,7 @@ static const struct kind descriptor_kinds[] = {
 	{ "epoll_replaced", "has closed", epoll_replaced },
 	{ "epoll_fired", "EPOLLONESHOT", epoll_fired },
 	{ "timerfd_cancelled", "its clock was set", timer_cancelled },
-	{ "inotify", "has no name in its container", inotify },
+	{ "inotify", "that was deleted", inotify },
 	{ "fanotify", "fanotify", fanotify },
 	{ "pidfd", "does not move with it", pid_fd },
 	{ "io_uring", "io_uring", uring },

@@ -85,16 +85,6 @@ static void record_lock(void)
 	leave_waiter_for(name, fd);
 }
 
-/* The one that holds it has not given it up yet. */
-static void lease(void)
-{
-	const char *name = make_own_name();
-
-	signal(SIGIO, SIG_IGN);
-	NEED(fcntl(open(name, O_RDONLY | O_CREAT, 0600), F_SETLEASE, F_RDLCK) == 0 &&
-	     open(name, O_WRONLY | O_NONBLOCK) < 0);
-}
-
 /* By system calls: the library's functions want a library of their own on older systems. */
 static void message_queue(void)
 {
@@ -165,7 +155,6 @@ static void device(void)
 
 static const struct kind name_kinds[] = {
 	{ "deleted_shared", "a deleted file with", deleted_shared },
-	{ "lease", "wants to end the lease", lease },
 	{ "record_lock", "waits for the file lock", record_lock },
 	{ "proc_file", "proc file system", proc_file },
 	{ "message_queue", "(mq_notify), which is not carried", message_queue },

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Watches of files and folders (inotify): numbers, masks, events that wait, a thread that waits for one, epoll. */
+/*
+ * Watches of files and folders (inotify), one of them of a symbolic link: numbers, masks, events that wait, a thread
+ * that waits for one, epoll.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 
 #include "victims/victim.h"
 
-static char folder[] = "/tmp/dvs-victim-watches-XXXXXX", file[64], other[64];
+static char folder[] = "/tmp/dvs-victim-watches-XXXXXX", file[64], other[64], link_path[64];
 static int events, awaited, epoll;
-static int watch_folder, watch_file;
+static int watch_folder, watch_file, watch_link;
 static uint32_t told, over;
 
 static bool next_is(int number, uint32_t mask, const char *name)
@@ -68,7 +72,12 @@ static void build(void)
 	watch_folder = inotify_add_watch(events, folder, IN_CREATE | IN_DELETE | IN_ONLYDIR);
 	watch_file = inotify_add_watch(events, file, IN_MODIFY);
 	VICTIM_CHECK(inotify_add_watch(awaited, file, IN_CLOSE_WRITE) == 1);
-	VICTIM_CHECK(watch_folder == 6 && watch_file == 7);
+	snprintf(link_path, sizeof(link_path), "%s/link", folder);
+	VICTIM_CHECK(symlink("nowhere", link_path) == 0);
+	watch_link = inotify_add_watch(events, link_path, IN_ATTRIB | IN_DONT_FOLLOW);
+	VICTIM_CHECK(watch_folder == 6 && watch_file == 7 && watch_link == 8);
+	while (!is_quiet())
+		continue;
 	epoll = epoll_create1(0);
 	VICTIM_CHECK(epoll_ctl(epoll, EPOLL_CTL_ADD, events, &wanted) == 0);
 }
@@ -91,6 +100,8 @@ static void check(void)
 	VICTIM_CHECK(is_quiet());
 	touch(file);
 	VICTIM_CHECK(next_is(watch_file, IN_MODIFY, "") && is_quiet());
+	VICTIM_CHECK(utimensat(AT_FDCWD, link_path, NULL, AT_SYMLINK_NOFOLLOW) == 0);
+	VICTIM_CHECK(next_is(watch_link, IN_ATTRIB, "") && is_quiet());
 	/* The same file has the same watch still. */
 	VICTIM_CHECK(inotify_add_watch(events, file, IN_MODIFY) == watch_file);
 	VICTIM_CHECK(victim_counts(&told, before + 1));
@@ -113,6 +124,7 @@ int main(void)
 	touch(file);
 	pthread_join(thread, NULL);
 	unlink(file);
+	unlink(link_path);
 	rmdir(folder);
 	return victim_end();
 }
