@@ -29,13 +29,14 @@ struct settings {
 
 const char *os_epoll_next(const char *info, struct os_epoll_item *item)
 {
-	unsigned long long data;
+	unsigned long long data, inode = 0;
 
 	assert(info);
 	for (const char *at = strstr(info, "tfd:"); at; at = strstr(at + 1, "tfd:"))
-		if (sscanf(at, "tfd: %d events: %x data: %llx", &item->number, &item->events,
-			   &data) == 3) {
+		if (sscanf(at, "tfd: %d events: %x data: %llx pos:%*d ino:%llx", &item->number,
+			   &item->events, &data, &inode) >= 3) {
 			item->data = data;
+			item->inode = inode;
 			return at + 1;
 		}
 	return NULL;

@@ -33,7 +33,7 @@ static void test_items(void)
 	for (const char *at = info.text; (at = os_epoll_next(at, &item)); seen++) {
 		int i = item.number - target[0];
 
-		CHECK(i >= 0 && i < 3 && item.data == ~0ull - (unsigned)i);
+		CHECK(i >= 0 && i < 3 && item.data == ~0ull - (unsigned)i && item.inode);
 		CHECK_EQ(item.events,
 			 OS_EPOLL_IN | OS_EPOLL_EDGE | OS_EPOLL_ERROR | OS_EPOLL_HANGUP);
 	}

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <linux/kcmp.h>
+#include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -32,4 +33,14 @@ int os_kcmp_files(pid_t one, int number, pid_t other, int other_number)
 		return -1;
 	}
 	return 1;
+}
+
+int os_kcmp_epoll(pid_t one, int number, pid_t other, int epoll, int item, unsigned skip)
+{
+	const struct kcmp_epoll_slot slot = { .efd = (uint32_t)epoll,
+					      .tfd = (uint32_t)item,
+					      .toff = skip };
+
+	assert(number >= 0 && epoll >= 0);
+	return syscall(SYS_kcmp, one, other, KCMP_EPOLL_TFD, number, &slot) != 0;
 }

@@ -25,4 +25,10 @@ int os_kcmp(pid_t one, pid_t other, enum os_kcmp what);
  */
 int os_kcmp_files(pid_t one, int number, pid_t other, int other_number);
 
+/*
+ * The same of a descriptor and of that which an epoll instance waits for: the item of that number, after `skip` others
+ * with it in the order of fdinfo. 0; 1: another one, or none.
+ */
+int os_kcmp_epoll(pid_t one, int number, pid_t other, int epoll, int item, unsigned skip);
+
 #endif

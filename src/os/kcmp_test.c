@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "base/test.h"
@@ -92,6 +93,34 @@ static void test_descriptions(void)
 	close(ends[1]);
 }
 
+/* Items with one number are told apart. */
+static void test_epoll(void)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int epoll = epoll_create1(EPOLL_CLOEXEC), ends[2][2], seen = 0;
+	pid_t me = getpid();
+
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(pipe2(ends[i], O_CLOEXEC), 0);
+		CHECK_EQ(dup2(ends[i][0], 900), 900);
+		CHECK_EQ(epoll_ctl(epoll, EPOLL_CTL_ADD, 900, &event), 0);
+	}
+	close(900);
+	for (unsigned skip = 0; skip < 2; skip++)
+		for (int i = 0; i < 2; i++)
+			seen |= os_kcmp_epoll(me, ends[i][0], me, epoll, 900, skip)
+					? 0
+					: 1 << (2 * i + (int)skip);
+	CHECK(seen == (1 << 0 | 1 << 3) || seen == (1 << 1 | 1 << 2));
+	CHECK_EQ(os_kcmp_epoll(me, ends[0][0], me, epoll, 900, 2), 1);
+	CHECK_EQ(os_kcmp_epoll(me, ends[0][0], me, epoll, 901, 0), 1);
+	for (int i = 0; i < 2; i++) {
+		close(ends[i][0]);
+		close(ends[i][1]);
+	}
+	close(epoll);
+}
+
 int main(void)
 {
 	int r = os_kcmp(getpid(), getpid(), OS_KCMP_VM);
@@ -104,5 +133,6 @@ int main(void)
 	TEST(test_a_thread_shares_all);
 	TEST(test_a_child_has_its_own);
 	TEST(test_descriptions);
+	TEST(test_epoll);
 	return test_end();
 }
