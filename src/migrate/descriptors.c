@@ -53,3 +53,12 @@ uint32_t descriptors_stand_for(const struct descriptors *descriptors, int number
 	}
 	return 0;
 }
+
+int descriptors_number_of(const struct descriptors *descriptors, uint32_t id)
+{
+	assert(id);
+	for (uint32_t i = 0; i < descriptors->count; i++)
+		if (descriptors->fd[i].description == id)
+			return descriptors->fd[i].number;
+	return -1;
+}

@@ -27,6 +27,8 @@ int descriptors_append(struct descriptors *descriptors, const struct image_fd *f
 
 /* The id of the description that the number stands for; 0: none. */
 uint32_t descriptors_stand_for(const struct descriptors *descriptors, int number);
+/* The lowest number that stands for the description with this id; -1: none. */
+int descriptors_number_of(const struct descriptors *descriptors, uint32_t id);
 
 /* A process that moves, with its /proc directory. */
 struct descriptors_of {

@@ -20,6 +20,9 @@ static void test_stand_for(void)
 			CHECK_EQ(descriptors_stand_for(&descriptors, number),
 				 number >= 0 && number < 300 && number % 3 == 0 ? 500 - number / 3
 										: 0);
+		CHECK_EQ(descriptors_number_of(&descriptors, 500), 0);
+		CHECK_EQ(descriptors_number_of(&descriptors, 401), 297);
+		CHECK_EQ(descriptors_number_of(&descriptors, 400), -1);
 		descriptors_clear(&descriptors);
 		CHECK_EQ(descriptors.count, 0);
 	}

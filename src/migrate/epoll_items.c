@@ -12,42 +12,70 @@
 #define ITEM_BYTES  ((uint32_t)sizeof(struct epoll_item))
 #define PIECE_ITEMS (IMAGE_CONTENTS_BYTES_MAX / ITEM_BYTES)
 
+struct seen {
+	struct os_epoll_item item;
+	uint32_t at;
+};
+
 static int by_number(const void *a, const void *b)
 {
-	const struct epoll_item *one = a, *other = b;
+	const struct seen *one = a, *other = b;
+	int order =
+		(one->item.number > other->item.number) - (one->item.number < other->item.number);
 
-	return (one->number > other->number) - (one->number < other->number);
+	return order ? order : (one->at > other->at) - (one->at < other->at);
+}
+
+/* The caller owns them. */
+static struct seen *read_all(const char *info, uint32_t *count)
+{
+	struct seen *all = calloc(1, sizeof(*all));
+	uint32_t capacity = 1;
+
+	for (*count = 0; all && (info = os_epoll_next(info, &all[*count].item));) {
+		all[*count].at = *count;
+		if (++*count < capacity)
+			continue;
+		struct seen *bigger = realloc(all, (capacity *= 2) * sizeof(*all));
+
+		if (!bigger)
+			free(all);
+		all = bigger;
+	}
+	return all;
 }
 
 int epoll_items_parse(struct epoll_items *items, const char *info)
 {
-	struct os_epoll_item seen;
-	uint32_t capacity = 0;
+	uint32_t count;
+	struct seen *all = read_all(info, &count);
 
 	*items = (struct epoll_items){ 0 };
-	for (const char *at = info; (at = os_epoll_next(at, &seen));) {
-		if (items->count == capacity) {
-			capacity = capacity ? capacity * 2 : 16;
-			struct epoll_item *bigger =
-				realloc(items->item, capacity * sizeof(*items->item));
-
-			if (!bigger)
-				return -ENOMEM;
-			items->item = bigger;
-		}
-		assert(items->count < capacity);
-		items->item[items->count++] = (struct epoll_item){ .data = seen.data,
-								   .events = seen.events,
-								   .number = seen.number };
+	if (!all)
+		return -ENOMEM;
+	if (count) {
+		qsort(all, count, sizeof(*all), by_number);
+		items->item = calloc(count, sizeof(*items->item));
+		items->inode = calloc(count, sizeof(*items->inode));
 	}
-	if (items->count)
-		qsort(items->item, items->count, sizeof(*items->item), by_number);
-	return 0;
+	bool good = !count || (items->item && items->inode);
+
+	for (; good && items->count < count; items->count++) {
+		const struct os_epoll_item *seen = &all[items->count].item;
+
+		items->item[items->count] = (struct epoll_item){ .data = seen->data,
+								 .events = seen->events,
+								 .number = seen->number };
+		items->inode[items->count] = seen->inode;
+	}
+	free(all);
+	return good ? 0 : -ENOMEM;
 }
 
 void epoll_items_free(struct epoll_items *items)
 {
 	free(items->item);
+	free(items->inode);
 	*items = (struct epoll_items){ 0 };
 }
 

@@ -14,15 +14,23 @@ struct epoll_item {
 	uint32_t events;      /* enum os_epoll_event */
 	uint32_t description; /* id */
 	int32_t number;
-	uint32_t told; /* of one that tells of edges: the last one was told */
+	uint32_t state; /* enum epoll_item_state */
+};
+
+enum epoll_item_state {
+	EPOLL_ITEM_TOLD = 1, /* of one that tells of edges: the last one was told */
+	EPOLL_ITEM_LEFT =
+		2, /* the process has closed the number, and has the description under another one */
+	EPOLL_ITEM_STATES = 3,
 };
 
 struct epoll_items {
 	struct epoll_item *item; /* owned */
+	uint64_t *inode;	 /* source, owned: of what each of them waits for, or 0 */
 	uint32_t count;
 };
 
-/* From fdinfo, sorted; numbers and events alone. 0 or -ENOMEM. */
+/* From fdinfo, sorted by number, those of one number as they stand there; numbers and events alone. 0 or -ENOMEM. */
 int epoll_items_parse(struct epoll_items *items, const char *info);
 void epoll_items_free(struct epoll_items *items);
 
@@ -40,12 +48,8 @@ bool epoll_items_next(struct epoll_cursor *cursor, struct epoll_item *item);
 bool epoll_item_has_fired(const struct epoll_item *item);
 bool epoll_item_tells_edges(const struct epoll_item *item);
 
-/*
- * Source: whether the number of each item stands for the description that was added under it. *bad: the index of
- * the first one that does not, else the count. 0 or a result of calls_run().
- */
-int epoll_probe_numbers(struct calls *calls, int epoll, const struct epoll_items *items,
-			uint32_t *bad);
+/* Source: marks the items whose number does not stand for what was added under it. 0 or a result of calls_run(). */
+int epoll_probe_numbers(struct calls *calls, int epoll, struct epoll_items *items);
 
 /*
  * Source: finds out which edges were not told yet, and leaves the instance as it was. Of items with one data word,

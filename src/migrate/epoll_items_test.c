@@ -25,6 +25,7 @@ static void test_parsed(void)
 		0);
 	CHECK_EQ(items.count, 3);
 	CHECK(items.item[0].number == -1 && items.item[1].number == 3 && items.item[2].number == 6);
+	CHECK(items.inode[0] == 0 && items.inode[1] == 0x40f);
 	CHECK(items.item[2].data == UINT64_MAX && items.item[2].events == OS_EPOLL_ONCE);
 	epoll_items_free(&items);
 	CHECK_EQ(epoll_items_parse(&items, "pos:\t0\n"), 0);
@@ -41,8 +42,9 @@ static void test_contents(void)
 	int next = 0;
 
 	for (int i = 0; i < MANY; i++)
-		items.item[i] =
-			(struct epoll_item){ .number = i, .data = (uint64_t)i << 40, .told = 1 };
+		items.item[i] = (struct epoll_item){ .number = i,
+						     .data = (uint64_t)i << 40,
+						     .state = EPOLL_ITEM_TOLD };
 	CHECK(!epoll_items_next(&cursor, &item));
 	CHECK_EQ(epoll_items_put(&items, &contents), 0);
 	cursor = (struct epoll_cursor){ .contents = &contents };

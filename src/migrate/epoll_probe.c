@@ -19,42 +19,56 @@
 #define EVENTS_MAX 4096u /* taken at a time */
 #define MASK_BYTES 8
 
-int epoll_probe_numbers(struct calls *calls, int epoll, const struct epoll_items *items,
-			uint32_t *bad)
+/* Those that were added are taken out again. */
+static int look_at_answers(struct calls *calls, int epoll, struct epoll_item *item,
+			   const uint32_t *call, uint32_t count)
+{
+	int undo[BATCH];
+	uint32_t added = 0;
+
+	assert(count <= BATCH);
+	for (uint32_t i = 0; i < count; i++) {
+		int64_t result =
+			item[i].state & EPOLL_ITEM_LEFT ? -EEXIST : calls_result(calls, call[i]);
+
+		if (result != -EEXIST)
+			item[i].state |= EPOLL_ITEM_LEFT;
+		if (result == 0)
+			undo[added++] = item[i].number;
+	}
+	if (!added)
+		return 0;
+	calls_room(calls, added, 0);
+	for (uint32_t i = 0; i < added; i++)
+		calls_add(calls, "leave its epoll as it was", CALL_OK, SYS_epoll_ctl,
+			  (uint64_t)epoll, EPOLL_CTL_DEL, (uint64_t)undo[i], 0);
+	return calls_run(calls);
+}
+
+int epoll_probe_numbers(struct calls *calls, int epoll, struct epoll_items *items)
 {
 	const struct epoll_event nothing = { 0 };
 
-	*bad = items->count;
+	assert(epoll >= 0);
 	for (uint32_t at = 0; at < items->count; at += BATCH) {
 		uint32_t count = items->count - at < BATCH ? items->count - at : BATCH;
-		uint32_t first = 0;
+		uint32_t call[BATCH];
 
 		calls_room(calls, count, sizeof(nothing));
 		struct remote_ptr event = calls_put(calls, &nothing, sizeof(nothing));
 
-		for (uint32_t i = 0; i < count; i++) {
-			uint32_t index =
-				calls_add(calls, "ask its epoll for a descriptor", CALL_ANY,
-					  SYS_epoll_ctl, (uint64_t)epoll, EPOLL_CTL_ADD,
-					  (uint64_t)items->item[at + i].number, event.at);
-
-			first = i ? first : index;
-		}
+		for (uint32_t i = 0; i < count; i++)
+			if (!(items->item[at + i].state & EPOLL_ITEM_LEFT))
+				call[i] =
+					calls_add(calls, "ask its epoll for a descriptor", CALL_ANY,
+						  SYS_epoll_ctl, (uint64_t)epoll, EPOLL_CTL_ADD,
+						  (uint64_t)items->item[at + i].number, event.at);
 		int r = calls_run(calls);
 
+		if (r == 0)
+			r = look_at_answers(calls, epoll, &items->item[at], call, count);
 		if (r)
 			return r;
-		for (uint32_t i = 0; i < count && *bad == items->count; i++)
-			if (calls_result(calls, first + i) != -EEXIST)
-				*bad = at + i;
-		if (*bad < items->count && calls_result(calls, first + *bad - at) == 0) {
-			calls_add(calls, "leave its epoll as it was", CALL_OK, SYS_epoll_ctl,
-				  (uint64_t)epoll, EPOLL_CTL_DEL,
-				  (uint64_t)items->item[*bad].number, 0);
-			return calls_run(calls);
-		}
-		if (*bad < items->count)
-			return 0;
 	}
 	return 0;
 }
@@ -152,7 +166,8 @@ static int put_all_back(struct calls *calls, int epoll, const struct words *word
 	for (uint32_t i = 0; i < words->count; i++) {
 		struct epoll_item *item = words->item[i];
 
-		item->told = epoll_item_tells_edges(item) && !words->taken[i];
+		item->state =
+			epoll_item_tells_edges(item) && !words->taken[i] ? EPOLL_ITEM_TOLD : 0;
 		if (!words->taken[i] || epoll_item_has_fired(item) ||
 		    !(item->events & (OS_EPOLL_EDGE | OS_EPOLL_ONCE)))
 			continue;

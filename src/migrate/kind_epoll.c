@@ -9,11 +9,13 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "dvk/errors.h"
 #include "migrate/epoll_items.h"
 #include "os/epoll.h"
+#include "os/kcmp.h"
 #include "os/loop.h"
 #include "os/open.h"
 #include "os/pid.h"
@@ -33,36 +35,89 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 
 static int refuse_number(int epoll, int number, struct refusal *refusal)
 {
-	return refusal_set(refusal, EDVSPROCSTS,
-			   "the epoll instance of descriptor %d waits for descriptor %d, which the "
-			   "process has closed while what it stood for is still open: let it be "
-			   "taken out (EPOLL_CTL_DEL) before it is closed",
-			   epoll, number);
+	return refusal_set(
+		refusal, EDVSPROCSTS,
+		"the epoll instance of descriptor %d waits for descriptor %d, which the "
+		"process has closed while what it stood for is still open in another "
+		"process, or in a Unix socket: let it be taken out (EPOLL_CTL_DEL) before "
+		"it is closed",
+		epoll, number);
 }
 
-/* Each number stands once, and for the description that was added under it. */
+/* An item whose number was closed: the kernel compares it with each description that it may be of. */
+static uint32_t find_left(const struct kind_frozen *frozen, int epoll,
+			  const struct epoll_items *items, uint32_t index)
+{
+	const struct descriptions *all = frozen->descriptions;
+	int number = items->item[index].number;
+	unsigned skip = 0;
+
+	while (skip < index && items->item[index - skip - 1].number == number)
+		skip++;
+	for (uint32_t i = 0; i < all->count; i++) {
+		const struct description *one = &all->description[i];
+
+		if (items->inode[index] && items->inode[index] != one->inode)
+			continue;
+		if (os_kcmp_epoll(one->pid, one->number, frozen->pid, epoll, number, skip) == 0)
+			return descriptors_number_of(frozen->descriptors, one->image.id) < 0
+				       ? 0
+				       : one->image.id;
+	}
+	return 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const struct epoll_item *one = a, *other = b;
+	int order = (one->number > other->number) - (one->number < other->number);
+
+	return order ? order
+		     : (one->description > other->description) -
+			       (one->description < other->description);
+}
+
+static int resolve_left(const struct kind_frozen *frozen, int epoll, struct epoll_items *items,
+			struct refusal *refusal)
+{
+	for (uint32_t i = 0; i < items->count; i++) {
+		struct epoll_item *item = &items->item[i];
+
+		if (item->state & EPOLL_ITEM_LEFT)
+			item->description = find_left(frozen, epoll, items, i);
+		if (!item->description)
+			return refuse_number(epoll, item->number, refusal);
+		/* Of several with one number it may be the one that still stands for it. */
+		if (item->state & EPOLL_ITEM_LEFT &&
+		    descriptors_stand_for(frozen->descriptors, item->number) == item->description)
+			item->state &= ~(uint32_t)EPOLL_ITEM_LEFT;
+	}
+	if (items->count)
+		qsort(items->item, items->count, sizeof(*items->item), by_number);
+	return 0;
+}
+
+/* Mostly each number stands once, and for the description that was added under it. */
 static int resolve(const struct kind_frozen *frozen, int epoll, struct epoll_items *items,
 		   struct refusal *refusal)
 {
-	uint32_t bad = 0;
-
 	for (uint32_t i = 0; i < items->count; i++) {
 		struct epoll_item *item = &items->item[i];
 
 		item->description = descriptors_stand_for(frozen->descriptors, item->number);
-		if (!item->description || (i && item[-1].number == item->number))
-			return refuse_number(epoll, item->number, refusal);
+		if (!item->description || (i && item[-1].number == item->number) ||
+		    (i + 1 < items->count && item[1].number == item->number))
+			item->state = EPOLL_ITEM_LEFT;
 		if (item->events & OS_EPOLL_WAKEUP)
 			return refusal_set(refusal, EDVSPROCSTS,
 					   "the epoll instance of descriptor %d keeps the machine "
 					   "awake (EPOLLWAKEUP), which is not carried",
 					   epoll);
 	}
-	int r = epoll_probe_numbers(frozen->calls, epoll, items, &bad);
+	int r = epoll_probe_numbers(frozen->calls, epoll, items);
 
-	if (r)
-		return calls_refuse(frozen->calls, r, "the process", refusal);
-	return bad < items->count ? refuse_number(epoll, items->item[bad].number, refusal) : 0;
+	return r ? calls_refuse(frozen->calls, r, "the process", refusal)
+		 : resolve_left(frozen, epoll, items, refusal);
 }
 
 static const struct kind *kind_at(const struct descriptions *descriptions,
@@ -83,7 +138,8 @@ static int check_fired(const struct kind_frozen *frozen, int epoll, const struct
 
 		if (!epoll_item_has_fired(item) || kind_at(frozen->descriptions, item)->never_ends)
 			continue;
-		int fd = os_pid_descriptor(frozen->pid, item->number);
+		int fd = os_pid_descriptor(frozen->pid, descriptors_number_of(frozen->descriptors,
+									      item->description));
 		bool ready = fd >= 0 && os_poll(fd, OS_READ | OS_WRITE, 0) == 0;
 
 		os_close(fd);
@@ -100,13 +156,16 @@ static int check_fired(const struct kind_frozen *frozen, int epoll, const struct
 
 /*
  * To a thread that asks, a signalfd tells of the signals of that thread, so that nobody else can ask in its place: its
- * instance is left alone, and all edges are told again.
+ * instance is left alone, and all edges are told again. So they are where an item has no number any more by which it
+ * could be set.
  */
 static bool has_edges(const struct descriptions *descriptions, const struct epoll_items *items)
 {
 	bool edges = false;
 
 	for (uint32_t i = 0; i < items->count; i++) {
+		if (items->item[i].state & EPOLL_ITEM_LEFT)
+			return false;
 		if (!epoll_item_tells_edges(&items->item[i]))
 			continue;
 		edges = true;
@@ -188,15 +247,19 @@ static bool whole(const struct description *description, const struct descriptio
 		  const struct descriptors *descriptors)
 {
 	struct epoll_cursor cursor = { .contents = &description->contents };
-	struct epoll_item item;
-	int64_t last = -1;
+	struct epoll_item item, last = { .number = -1 };
 
 	(void)all;
 	while (epoll_items_next(&cursor, &item)) {
-		if (item.number <= last || item.told > 1 || !item.description ||
-		    descriptors_stand_for(descriptors, item.number) != item.description)
+		bool is_left = item.state & EPOLL_ITEM_LEFT;
+
+		if (item.number < 0 || by_number(&item, &last) <= 0 ||
+		    item.state & ~(uint32_t)EPOLL_ITEM_STATES || !item.description ||
+		    descriptors_number_of(descriptors, item.description) < 0 ||
+		    is_left ==
+			    (descriptors_stand_for(descriptors, item.number) == item.description))
 			return false;
-		last = item.number;
+		last = item;
 	}
 	return !cursor.left; /* the rest of a piece is no item */
 }

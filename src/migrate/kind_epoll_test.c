@@ -62,15 +62,24 @@ static bool is_whole(const struct epoll_item *items, uint32_t bytes)
 static void test_whole(void)
 {
 	const uint32_t one = sizeof(struct epoll_item);
-	struct epoll_item items[2] = { { .number = 3, .description = 1, .told = 1 },
+	struct epoll_item items[2] = { { .number = 3, .description = 1, .state = EPOLL_ITEM_TOLD },
 				       { .number = 5, .description = 1 } };
 
 	CHECK(is_whole(items, 0));
 	CHECK(is_whole(items, one) && is_whole(items, 2 * one));
 	CHECK(!is_whole(items, one + 4));
-	items[0].told = 2;
+	items[0].state = EPOLL_ITEM_STATES + 1;
 	CHECK(!is_whole(items, one));
-	items[0].told = 0;
+	items[0].state = EPOLL_ITEM_LEFT; /* it is not */
+	CHECK(!is_whole(items, one));
+	items[0].number = 4;
+	CHECK(is_whole(items, one));
+	items[0].number = 7;
+	CHECK(is_whole(items, one));
+	items[0].description = 3; /* which the process has not */
+	CHECK(!is_whole(items, one));
+	items[0].description = 1;
+	items[0].state = 0;
 	items[0].number = 4; /* another description */
 	CHECK(!is_whole(items, one));
 	items[0].number = 6; /* none */

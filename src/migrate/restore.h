@@ -151,6 +151,9 @@ void restore_resume(const struct descriptions *descriptions);
  */
 void restore_files_decided(struct restore *restore, bool arrives);
 
+/* Lets the shell have a descriptor with this number, and some above those of the process. 0 or a refusal. */
+int restore_allow_number(struct restore *restore, int number, struct refusal *refusal);
+
 /*
  * When the descriptors of all processes are at their numbers: tells the descriptions that this process is the first to
  * hold of the others. last: those of a kind that is last, when those of the others are told in all processes and

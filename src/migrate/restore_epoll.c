@@ -32,7 +32,7 @@ static enum phase phase_of(const struct restore *restore, const struct epoll_ite
 		descriptions_find(&restore->picture.tables->descriptions, item->description);
 
 	assert(target); /* kind.whole() saw to it */
-	if (epoll_item_tells_edges(item) && item->told)
+	if (epoll_item_tells_edges(item) && item->state & EPOLL_ITEM_TOLD)
 		return PHASE_TOLD;
 	if (!epoll_item_has_fired(item))
 		return PHASE_REST;
@@ -48,6 +48,35 @@ static void add(struct calls *calls, int epoll, const struct epoll_item *item, u
 
 	calls_expect(calls, "wait for a descriptor by its epoll", 0, SYS_epoll_ctl, (uint64_t)epoll,
 		     EPOLL_CTL_ADD, (uint64_t)item->number, address.at);
+}
+
+/* By its number, which the process has for something else, or not at all. What stands there waits above all numbers. */
+static void add_left(struct restore *restore, int epoll, const struct epoll_item *item,
+		     uint32_t more)
+{
+	const struct descriptors *own = &restore->picture.descriptors;
+	struct calls *calls = &restore->calls;
+	const uint64_t number = (uint64_t)item->number;
+	const uint64_t above = (uint64_t)own->fd[own->count - 1].number + 1;
+	int from = descriptors_number_of(own, item->description);
+	bool is_used = descriptors_stand_for(own, item->number);
+	bool closes = false;
+
+	assert(own->count && from >= 0 && from != item->number); /* kind.whole() saw to it */
+	for (uint32_t i = 0; i < own->count; i++)
+		closes = own->fd[i].number == item->number ? own->fd[i].cloexec : closes;
+	calls_room(calls, 5, 0);
+	if (is_used)
+		calls_expect(calls, "put a descriptor aside", (int64_t)above, SYS_dup2, number,
+			     above);
+	calls_expect(calls, "wait for a closed number by its epoll", item->number, SYS_dup2,
+		     (uint64_t)from, number);
+	add(calls, epoll, item, more);
+	calls_room(calls, 2, 0);
+	if (is_used)
+		calls_expect(calls, "put a descriptor back", item->number, SYS_dup3, above, number,
+			     closes ? O_CLOEXEC : 0);
+	calls_expect(calls, "close a number", 0, SYS_close, is_used ? above : number);
 }
 
 static void take(struct calls *calls, int epoll, uint32_t count, bool exact)
@@ -73,8 +102,12 @@ static void add_phase(struct restore *restore, const struct description *descrip
 	while (epoll_items_next(&cursor, &item)) {
 		if (phase_of(restore, &item) != phase)
 			continue;
-		add(&restore->calls, description->number, &item,
-		    phase == PHASE_FIRED ? ALL_EVENTS : 0);
+		uint32_t more = phase == PHASE_FIRED ? ALL_EVENTS : 0;
+
+		if (item.state & EPOLL_ITEM_LEFT)
+			add_left(restore, description->number, &item, more);
+		else
+			add(&restore->calls, description->number, &item, more);
 		if (phase == PHASE_FIRED)
 			take(&restore->calls, description->number, 1, true);
 		if (phase == PHASE_TOLD && ++added == EVENTS_MAX) {
@@ -108,9 +141,25 @@ static void join(struct restore *restore, struct description *description, int d
 		add_phase(restore, description, phase);
 }
 
+/* The shell may have fewer numbers than the process had. */
+static int allow_numbers(struct restore *restore, const struct description *description,
+			 struct refusal *refusal)
+{
+	struct epoll_cursor cursor = { .contents = &description->contents };
+	struct epoll_item item;
+	int most = -1;
+
+	while (epoll_items_next(&cursor, &item))
+		if (item.state & EPOLL_ITEM_LEFT && item.number > most)
+			most = item.number;
+	return most < 0 ? 0 : restore_allow_number(restore, most, refusal);
+}
+
 int restore_epoll(struct restore *restore, struct description *description, struct refusal *refusal)
 {
-	(void)refusal;
-	join(restore, description, 0);
-	return 0;
+	int r = allow_numbers(restore, description, refusal);
+
+	if (r == 0)
+		join(restore, description, 0);
+	return r;
 }

@@ -33,7 +33,7 @@ static struct epoll_item item_of(uint32_t description, uint32_t events, uint32_t
 				    .events = events,
 				    .description = description,
 				    .number = (int)description + 10,
-				    .told = told };
+				    .state = told };
 }
 
 /* The call adds the item of this description, with these events. */
@@ -83,6 +83,38 @@ static void test_order(void)
 	restore_end();
 }
 
+/* A number that was closed, and one that stands for something else now. */
+static void test_left(void)
+{
+	struct epoll_item items[] = { item_of(EVENT, OS_EPOLL_IN, EPOLL_ITEM_LEFT),
+				      item_of(EVENT, OS_EPOLL_IN, EPOLL_ITEM_LEFT) };
+	const struct image_fd fds[] = { { .number = 11, .description = EVENT },
+					{ .number = 12, .description = PIPE, .cloexec = 1 },
+					{ .number = 14, .description = OUTER } };
+
+	restore_begin();
+	items[0].number = 12;
+	items[1].number = 20;
+	describe(EVENT, IMAGE_DESCRIPTION_EVENTFD, NULL, 0);
+	describe(PIPE, IMAGE_DESCRIPTION_PIPE, NULL, 0);
+	describe(OUTER, IMAGE_DESCRIPTION_EPOLL, items, 2);
+	for (size_t i = 0; i < 3; i++)
+		CHECK_EQ(descriptors_append(&restore->picture.descriptors, &fds[i]), 0);
+	CHECK_EQ(restore_epoll(restore, &restore->picture.tables->descriptions.description[2],
+			       &restore_refusal),
+		 0);
+	CHECK_EQ(restore_call(0, SYS_dup2)->arg[1], 15);
+	CHECK(restore_call(1, SYS_dup2)->arg[0] == 11 && restore_call(1, SYS_dup2)->arg[1] == 12);
+	CHECK_EQ(restore_call(2, SYS_epoll_ctl)->arg[2], 12);
+	CHECK(restore_call(3, SYS_dup3)->arg[0] == 15 &&
+	      restore_call(3, SYS_dup3)->arg[2] == O_CLOEXEC);
+	CHECK_EQ(restore_call(4, SYS_close)->arg[0], 15);
+	CHECK(restore_call(5, SYS_dup2)->arg[0] == 11 && restore_call(5, SYS_dup2)->arg[1] == 20);
+	CHECK_EQ(restore_call(7, SYS_close)->arg[0], 20);
+	CHECK_EQ(restore->calls.count, 8);
+	restore_end();
+}
+
 /* From outside: instances that wait for each other, which the kernel refuses, come to an end here. */
 static void test_circle(void)
 {
@@ -102,6 +134,7 @@ static void test_circle(void)
 int main(void)
 {
 	TEST(test_order);
+	TEST(test_left);
 	TEST(test_circle);
 	return test_end();
 }

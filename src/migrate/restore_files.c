@@ -89,28 +89,39 @@ static int add_descriptor(struct restore *restore, const struct image_fd *fd, in
 	return 0;
 }
 
+int restore_allow_number(struct restore *restore, int number, struct refusal *refusal)
+{
+	const struct descriptors *descriptors = &restore->picture.descriptors;
+	int last = descriptors->count ? descriptors->fd[descriptors->count - 1].number : 0;
+	uint64_t needed = (uint64_t)(number > last ? number : last) + FD_LIMIT_ROOM;
+	struct os_limit limit;
+
+	assert(number >= 0);
+	if (os_limit(restore->pid, OS_LIMIT_DESCRIPTORS, &limit) || limit.soft >= needed)
+		return 0;
+	limit.soft = needed;
+	if (limit.hard < needed)
+		limit.hard = needed;
+	int r = os_limit_set(restore->pid, OS_LIMIT_DESCRIPTORS, &limit);
+
+	return r < 0 ? refusal_set(refusal, EDVSPROCSTS,
+				   "the target may not open descriptor %d: %s", number,
+				   strerror(-r))
+		     : 0;
+}
+
 /* The way to the shell gets a number above all others. */
 static int move_shell_fd(struct restore *restore, struct refusal *refusal)
 {
 	const struct descriptors *descriptors = &restore->picture.descriptors;
 	int above = descriptors->count ? descriptors->fd[descriptors->count - 1].number + 1 : 0;
-	struct os_limit limit;
+	int r = 0;
 
 	if (above <= RESTORE_SHELL_FD)
 		above = RESTORE_SHELL_FD + 1;
-	uint64_t needed = (uint64_t)above + FD_LIMIT_ROOM;
-
-	if (os_limit(restore->pid, OS_LIMIT_DESCRIPTORS, &limit) == 0 && limit.soft < needed) {
-		limit.soft = needed;
-		if (limit.hard < needed)
-			limit.hard = needed;
-		int r = os_limit_set(restore->pid, OS_LIMIT_DESCRIPTORS, &limit);
-
-		if (r < 0)
-			return refusal_set(refusal, EDVSPROCSTS,
-					   "the target may not open descriptor %d: %s", above,
-					   strerror(-r));
-	}
+	r = restore_allow_number(restore, above, refusal);
+	if (r)
+		return r;
 	calls_expect(&restore->calls, "move its socket", above, SYS_fcntl, RESTORE_SHELL_FD,
 		     F_DUPFD_CLOEXEC, (uint64_t)above);
 	calls_expect(&restore->calls, "move its socket", 0, SYS_close, RESTORE_SHELL_FD);

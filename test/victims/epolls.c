@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Epoll instances: their items with data words, edges told and not told, one-shots, nested ones, threads that wait. */
+/*
+ * Epoll instances: their items with data words, edges told and not told, one-shots, nested ones, threads that wait;
+ * numbers that were closed, or stand for something else, while what they stood for is open.
+ */
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/epoll.h>
@@ -185,6 +188,51 @@ static void check_nested(void)
 	VICTIM_CHECK(read(inner_count, &value, sizeof(value)) == sizeof(value));
 }
 
+/* ---- numbers that were closed ---- */
+
+#define COUNTERS 3
+#define CLOSED	 700 /* of all of them, one after another */
+
+static int left, counters[COUNTERS], taken, taken_by;
+
+static void begin_left(void)
+{
+	left = make();
+	for (int i = 0; i < COUNTERS; i++) {
+		counters[i] = counter(0);
+		VICTIM_CHECK(dup2(counters[i], CLOSED) == CLOSED);
+		control(left, EPOLL_CTL_ADD, CLOSED, EPOLLIN, WORD(i));
+	}
+	close(CLOSED);
+	/* Another descriptor has the number now. */
+	taken = dup(counters[0]);
+	control(left, EPOLL_CTL_ADD, taken, EPOLLIN | EPOLLONESHOT, WORD(7));
+	taken_by = counter(5);
+	VICTIM_CHECK(dup3(taken_by, taken, O_CLOEXEC) == taken);
+	control(left, EPOLL_CTL_ADD, taken, EPOLLIN | EPOLLET, WORD(8));
+}
+
+static void check_left(bool first)
+{
+	uint64_t value, word;
+
+	VICTIM_CHECK(tells(left, WORD(8))); /* which was not told yet */
+	VICTIM_CHECK(is_silent(left) && fcntl(taken, F_GETFD) == FD_CLOEXEC);
+	VICTIM_CHECK(fcntl(CLOSED, F_GETFD) < 0);
+	for (int i = COUNTERS - 1; i >= 0; i--) {
+		put(counters[i]);
+		if (i == 0 && first)
+			VICTIM_CHECK(look(left, &word) == 2 && is_silent(left) == false);
+		else
+			VICTIM_CHECK(tells(left, WORD(i)));
+		VICTIM_CHECK(read(counters[i], &value, sizeof(value)) == sizeof(value));
+	}
+	VICTIM_CHECK(is_silent(left));
+	VICTIM_CHECK(read(taken, &value, sizeof(value)) == sizeof(value) && value == 5);
+	value = 5;
+	VICTIM_CHECK(write(taken, &value, sizeof(value)) == sizeof(value));
+}
+
 /* ---- a thread that waits ---- */
 
 static int bell, ticking;
@@ -230,12 +278,14 @@ int main(void)
 {
 	uint64_t end = 2;
 	pthread_t waiter;
+	bool first = true;
 
 	victim_begin();
 	begin_levels();
 	begin_edges();
 	begin_once();
 	begin_nested();
+	begin_left();
 	begin_waited();
 	pthread_create(&waiter, NULL, in_wait, NULL);
 	victim_ready();
@@ -244,6 +294,8 @@ int main(void)
 		check_edges();
 		check_once();
 		check_nested();
+		check_left(first);
+		first = false;
 		check_waited();
 	}
 	VICTIM_CHECK(write(bell, &end, sizeof(end)) == sizeof(end));
