@@ -16,6 +16,7 @@ bool again_is_harmless(unsigned call)
 	case CTL_DVSINFO:
 	case CTL_PRIV:
 	case CTL_PS:
+	case CTL_ENDED:
 	case CTL_NODES:
 	case CTL_DCS:
 	case CTL_PROCTABLE:
@@ -31,6 +32,8 @@ bool again_is_harmless(unsigned call)
 enum again again_of(const struct again_request *request, enum again_fate fate, bool is_bound)
 {
 	CORE_ASSERT(fate >= AGAIN_UNSENT && fate <= AGAIN_UNKNOWN);
+	if (request->is_inside)
+		return request->is_harmless && !request->is_answered ? AGAIN_ASK : AGAIN_NOT;
 	if (!request->has_asker)
 		return AGAIN_NOT;
 	if (fate != AGAIN_UNSENT && request->is_follower && is_bound)

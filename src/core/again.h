@@ -28,7 +28,7 @@ struct again_request {
 	bool is_follower;  /* it follows a process, and can be attached to it anew */
 	bool is_harmless;  /* again_is_harmless() */
 	bool is_answered;  /* in part */
-	bool is_inside;	   /* the asker is this daemon */
+	bool is_inside;	   /* the asker is this daemon, and no client */
 	bool is_passed_on; /* the asker is at another node, which this one has asked for */
 };
 

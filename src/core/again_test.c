@@ -24,6 +24,7 @@ static void test_calls(void)
 	for (unsigned i = 0; i < sizeof(act) / sizeof(*act); i++)
 		CHECK(!again_is_harmless(act[i]));
 	CHECK(again_is_harmless(CTL_PROCINFO) && again_is_harmless(CTL_CHANNEL));
+	CHECK(again_is_harmless(CTL_PROCTABLE) && again_is_harmless(CTL_ENDED));
 }
 
 static void test_what_looks(void)
@@ -57,6 +58,21 @@ static void test_nobody_waits(void)
 	CHECK_EQ(again_of(&request, AGAIN_UNTOUCHED, true), AGAIN_NOT);
 }
 
+/* This daemon asks for the rows of its client, and shows none of them twice; it does nothing twice. */
+static void test_asked_inside(void)
+{
+	struct again_request request = { .is_inside = true };
+
+	CHECK_EQ(again_of(&request, AGAIN_UNSENT, true), AGAIN_NOT);
+	request.is_harmless = true;
+	CHECK_EQ(again_of(&request, AGAIN_UNSENT, true), AGAIN_ASK);
+	CHECK_EQ(again_of(&request, AGAIN_UNTOUCHED, true), AGAIN_ASK);
+	CHECK_EQ(again_of(&request, AGAIN_UNKNOWN, true), AGAIN_ASK);
+	request.is_answered = true;
+	CHECK_EQ(again_of(&request, AGAIN_UNKNOWN, true), AGAIN_NOT);
+	CHECK_EQ(again_of(&request, AGAIN_UNTOUCHED, true), AGAIN_NOT);
+}
+
 /* Requests that a restart may lose. */
 static void test_a_restart(void)
 {
@@ -82,6 +98,7 @@ int main(void)
 	TEST(test_what_looks);
 	TEST(test_what_follows);
 	TEST(test_nobody_waits);
+	TEST(test_asked_inside);
 	TEST(test_a_restart);
 	return test_end();
 }

@@ -9,6 +9,7 @@
 
 #include "dvk.h"
 #include "node/ask/peers_test.h"
+#include "node/ask/reattach.h"
 #include "os/clock.h"
 #include "os/loop.h"
 
@@ -132,6 +133,49 @@ static void test_nobody_to_ask(void)
 	tear_down();
 }
 
+/* A node whose link is away for a moment is asked when the link is back: nothing stands in for its answer. */
+static void test_a_link_that_comes_back(void)
+{
+	set_up();
+	peers.requests.on_lost = reattach_keep;
+	start();
+	peers_reply(A, id_of(A), CTL_END, 0, 0, "");
+	forward_on_node_down(&peers.requests, B, false);
+	CHECK_EQ(peers.answer.ends, 0);
+	CHECK_EQ(peers.requests.detached->head.node, B);
+	reattach_on_link(&peers.requests, A);
+	CHECK(!peers.dispatched);
+	reattach_on_link(&peers.requests, B);
+	CHECK(!peers.requests.detached);
+	CHECK_EQ(peers.dispatched->head.node, B);
+	forward_start(peers.dispatched, B);
+	peers_reply(B, peers_last(0)->wire.id, CTL_ROW, 0, 0, "of B");
+	peers_reply(B, peers_last(0)->wire.id, CTL_END, 0, 0, "");
+	CHECK_EQ(peers.answer.rows, 1);
+	CHECK_EQ(peers.answer.ends, 1);
+	CHECK_EQ(gathered, 1u << A | 1u << B);
+	tear_down();
+}
+
+/* Not for longer than for one that is silent. */
+static void test_a_link_that_stays_away(void)
+{
+	set_up();
+	peers.requests.on_lost = reattach_keep;
+	peers.error = -ENOTCONN;
+	start();
+	CHECK_EQ(peers.answer.ends, 0);
+	CHECK_EQ(os_loop_run(peers.requests.loop), 0);
+	CHECK_EQ(peers.answer.ends, 1);
+	CHECK_EQ(peers.answer.error, 0);
+	CHECK_EQ(gathered, 0);
+	reattach_on_left(&peers.requests, A);
+	reattach_on_left(&peers.requests, B);
+	CHECK(!peers.requests.detached);
+	CHECK_EQ(peers.answer.ends, 1);
+	tear_down();
+}
+
 /* The asker waits for half a second and no longer; the answers that come later go nowhere. */
 static void test_a_node_that_is_silent(void)
 {
@@ -175,6 +219,8 @@ int main(void)
 	TEST(test_a_node_that_refuses);
 	TEST(test_a_link_that_breaks);
 	TEST(test_nobody_to_ask);
+	TEST(test_a_link_that_comes_back);
+	TEST(test_a_link_that_stays_away);
 	TEST(test_a_node_that_is_silent);
 	TEST(test_output_has_its_place);
 	return test_end();
