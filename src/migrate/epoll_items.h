@@ -26,7 +26,7 @@ enum epoll_item_state {
 
 struct epoll_items {
 	struct epoll_item *item; /* owned */
-	uint64_t *inode;	 /* source, owned: of what each of them waits for, or 0 */
+	uint64_t *inode; /* source, owned: of the object that each of them waits for, or 0 */
 	uint32_t count;
 };
 
@@ -48,7 +48,7 @@ bool epoll_items_next(struct epoll_cursor *cursor, struct epoll_item *item);
 bool epoll_item_has_fired(const struct epoll_item *item);
 bool epoll_item_tells_edges(const struct epoll_item *item);
 
-/* Source: marks the items whose number does not stand for what was added under it. 0 or a result of calls_run(). */
+/* Source: marks items whose number stands for another description than the one added. 0 or a result of calls_run(). */
 int epoll_probe_numbers(struct calls *calls, int epoll, struct epoll_items *items);
 
 /*

@@ -69,6 +69,9 @@ struct kind {
 	const char *common; /* for a sentence about KIND_SHARE_*: "has one position with" */
 	const char *remedy; /* the end of that sentence, or "" */
 
+	bool has_place; /* of a Unix socket with a name or without one: its body is that of unix_place.h */
+	bool calls_a_name; /* of a connection between Unix sockets: its body is that of unix_end.h */
+
 	bool never_ends; /* it tells a poll of no error and no hang-up, which cannot be left out of an answer */
 	bool tells_its_asker; /* a poll of it answers by the state of the thread that asks */
 
@@ -92,7 +95,7 @@ struct kind {
 	/* Source: completes the body and takes the contents. NULL: all is known. */
 	int (*write)(const struct kind_frozen *frozen, struct description *description,
 		     struct refusal *refusal);
-	bool is_last; /* write() and join() go by what the others are found to be, and come after theirs */
+	bool is_last; /* its write() and join() need those of all others done */
 
 	/* Source, frozen: duplicates of the descriptors in it, as unix_queue_rights(). NULL: there are none. */
 	int (*passed)(int fd, const struct image_description *image, int (*each)(void *ctx, int fd),

@@ -514,15 +514,15 @@ static int passed(int fd, const struct image_description *image, int (*each)(voi
 	return has_parts(image) ? unix_queue_rights(fd, type_of(image), each, ctx) : 0;
 }
 
-/* The three rows differ in find() and read() alone. */
-#define ROW(find_it, read_it)                                                            \
-	{                                                                                \
-		.name = "a Unix socket", .common = "is also open in", .remedy = "",      \
-		.find = (find_it), .check = check, .write = complete, .read = (read_it), \
-		.whole = whole, .passed = passed, .open = open_here,                     \
-		.shared = KIND_SHARE_DESCRIPTION,                                        \
+/* The three rows differ in these alone. */
+#define ROW(named, find_it, read_it)                                                           \
+	{                                                                                      \
+		.name = "a Unix socket", .common = "is also open in", .remedy = "",            \
+		.calls_a_name = (named), .find = (find_it), .check = check, .write = complete, \
+		.read = (read_it), .whole = whole, .passed = passed, .open = open_here,        \
+		.shared = KIND_SHARE_DESCRIPTION,                                              \
 	}
 
-const struct kind kind_unix_stream = ROW(find_stream, read_stream);
-const struct kind kind_unix_messages = ROW(find_messages, read_messages);
-const struct kind kind_unix_connection = ROW(find_connection, read_connection);
+const struct kind kind_unix_stream = ROW(false, find_stream, read_stream);
+const struct kind kind_unix_messages = ROW(false, find_messages, read_messages);
+const struct kind kind_unix_connection = ROW(true, find_connection, read_connection);

@@ -559,6 +559,7 @@ const struct kind kind_unix_socket = {
 	.name = "a Unix socket",
 	.common = "is also open in",
 	.remedy = "",
+	.has_place = true,
 	.find = find,
 	.meet = meet,
 	.check = check,

@@ -10,10 +10,12 @@
 #include "migrate/reopen.h"
 #include "os/kernel.h"
 #include "os/inode.h"
+#include "os/limit.h"
 #include "os/open.h"
 #include "os/socket.h"
 
-#define SENT_MAX 100
+#define SENT_MAX      100
+#define FD_LIMIT_ROOM 64
 
 int restore_run(struct restore *restore, struct refusal *refusal)
 {
@@ -152,4 +154,25 @@ int restore_open_foreign(struct restore *restore, const uint8_t name[IMAGE_NAME_
 			   "the target has no page or pipe to take the place of the "
 			   "source's: %s",
 			   strerror(-fd));
+}
+
+int restore_allow_number(struct restore *restore, int number, struct refusal *refusal)
+{
+	const struct descriptors *descriptors = &restore->picture.descriptors;
+	int last = descriptors->count ? descriptors->fd[descriptors->count - 1].number : 0;
+	uint64_t needed = (uint64_t)(number > last ? number : last) + FD_LIMIT_ROOM;
+	struct os_limit limit;
+
+	assert(number >= 0);
+	if (os_limit(restore->pid, OS_LIMIT_DESCRIPTORS, &limit) || limit.soft >= needed)
+		return 0;
+	limit.soft = needed;
+	if (limit.hard < needed)
+		limit.hard = needed;
+	int r = os_limit_set(restore->pid, OS_LIMIT_DESCRIPTORS, &limit);
+
+	return r < 0 ? refusal_set(refusal, EDVSPROCSTS,
+				   "the target may not open descriptor %d: %s", number,
+				   strerror(-r))
+		     : 0;
 }

@@ -50,7 +50,7 @@ static void add(struct calls *calls, int epoll, const struct epoll_item *item, u
 		     EPOLL_CTL_ADD, (uint64_t)item->number, address.at);
 }
 
-/* By its number, which the process has for something else, or not at all. What stands there waits above all numbers. */
+/* By its number, which the process has for something else, or not at all. A descriptor that has it waits above all. */
 static void add_left(struct restore *restore, int epoll, const struct epoll_item *item,
 		     uint32_t more)
 {

@@ -15,12 +15,10 @@
 #include "migrate/inventory.h"
 #include "migrate/kind.h"
 #include "os/kernel.h"
-#include "os/limit.h"
 #include "os/pid.h"
 #include "os/socket.h"
 
-#define FD_LIMIT_ROOM 64
-#define LOGIN	      "/proc/self/loginuid"
+#define LOGIN "/proc/self/loginuid"
 
 /* The lowest number that the process does not use. */
 static int first_gap(const struct descriptors *descriptors)
@@ -87,27 +85,6 @@ static int add_descriptor(struct restore *restore, const struct image_fd *fd, in
 	calls_expect(calls, "mark a descriptor", 0, SYS_fcntl, (uint64_t)fd->number, F_SETFD,
 		     fd->cloexec ? FD_CLOEXEC : 0);
 	return 0;
-}
-
-int restore_allow_number(struct restore *restore, int number, struct refusal *refusal)
-{
-	const struct descriptors *descriptors = &restore->picture.descriptors;
-	int last = descriptors->count ? descriptors->fd[descriptors->count - 1].number : 0;
-	uint64_t needed = (uint64_t)(number > last ? number : last) + FD_LIMIT_ROOM;
-	struct os_limit limit;
-
-	assert(number >= 0);
-	if (os_limit(restore->pid, OS_LIMIT_DESCRIPTORS, &limit) || limit.soft >= needed)
-		return 0;
-	limit.soft = needed;
-	if (limit.hard < needed)
-		limit.hard = needed;
-	int r = os_limit_set(restore->pid, OS_LIMIT_DESCRIPTORS, &limit);
-
-	return r < 0 ? refusal_set(refusal, EDVSPROCSTS,
-				   "the target may not open descriptor %d: %s", number,
-				   strerror(-r))
-		     : 0;
 }
 
 /* The way to the shell gets a number above all others. */

@@ -27,7 +27,7 @@ struct message_head {
 #define BEFORE_BYTES ((uint32_t)(HEAD_BYTES + OS_UNIX_NAME_BYTES + UNIX_PART_BYTES_MAX))
 #define BYTES_MAX    (IMAGE_CONTENTS_MAX - BEFORE_BYTES)
 #define LENGTH_MAX \
-	(IMAGE_CONTENTS_MAX - HEAD_BYTES - OS_UNIX_NAME_BYTES) /* with what comes with it */
+	(IMAGE_CONTENTS_MAX - HEAD_BYTES - OS_UNIX_NAME_BYTES) /* with its part (unix_part.h) */
 
 /* ---- source ---- */
 
@@ -205,7 +205,7 @@ static int find_sender(const struct descriptions *all, const struct message *mes
 		const struct description *at = &all->description[i];
 		struct unix_place place;
 
-		if (at->kind != &kind_unix_socket || at->number < 0 ||
+		if (!at->kind->has_place || at->number < 0 ||
 		    unix_socket_body(&at->image).type != OS_UNIX_DATAGRAM ||
 		    unix_socket_body(&at->image).name_bytes != message->head.name_bytes ||
 		    unix_socket_body(&at->image).flags & SOCKET_WRITES_END)

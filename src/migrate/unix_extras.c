@@ -27,7 +27,7 @@ static int32_t number_of_sender(void *ctx, pid_t pid)
 static bool has_queue(const struct description *description)
 {
 	assert(description->kind);
-	return description->kind->passed && description->kind != &kind_unix_socket;
+	return description->kind->passed && !description->kind->has_place;
 }
 
 static uint32_t description_of(void *ctx, int fd)

@@ -9,7 +9,7 @@
 #include "os/unix_message.h"
 
 /*
- * What comes with a message in a Unix socket, as contents have it before the bytes of the message: its sender
+ * The part of a message in a Unix socket that is no bytes, as contents have it before the bytes: its sender
  * (SCM_CREDENTIALS), and the ids of the descriptions that it passes (SCM_RIGHTS).
  */
 struct unix_part {

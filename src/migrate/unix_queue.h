@@ -15,7 +15,7 @@
  * piece, with its length in four bytes before it, and goes on in the next ones: it may be empty. They
  * begin at `at` in the contents.
  *
- * In parts, bytes are messages, too, and each begins with what came with it (migrate/unix_part.h).
+ * In parts, bytes are messages, too, and each begins with its sender and descriptions (migrate/unix_part.h).
  */
 
 #define UNIX_QUEUE_FILLING_BYTES (16u << 20) /* room of a sender while they are put in */

@@ -22,14 +22,14 @@ static bool is_client(const struct description *description)
 	const struct unix_end_body body = unix_end_body(&description->image);
 
 	assert(description->kind);
-	return description->kind == &kind_unix_connection && !body.is_own && !body.other;
+	return description->kind->calls_a_name && !body.is_own && !body.other;
 }
 
 static bool waits_in(const struct description *description, uint32_t listener)
 {
 	const struct unix_end_body body = unix_end_body(&description->image);
 
-	return description->kind == &kind_unix_connection && body.flags & UNIX_END_WAITS &&
+	return description->kind->calls_a_name && body.flags & UNIX_END_WAITS &&
 	       body.other == listener;
 }
 
@@ -37,7 +37,7 @@ static bool waits_in(const struct description *description, uint32_t listener)
 
 static bool listens(const struct description *description)
 {
-	return description->kind == &kind_unix_socket &&
+	return description->kind->has_place &&
 	       unix_socket_body(&description->image).flags & SOCKET_LISTENS;
 }
 
@@ -118,7 +118,7 @@ bool unix_waiting_is_whole(const struct description *description, const struct d
 	const struct description *listener = descriptions_find(all, body.other);
 	struct unix_place place;
 
-	return name && listener && listener->kind == &kind_unix_socket &&
+	return name && listener && listener->kind->has_place &&
 	       unix_socket_body(&listener->image).flags & SOCKET_LISTENS &&
 	       unix_socket_body(&listener->image).type == body.type &&
 	       unix_socket_body(&listener->image).name_bytes == body.name_bytes &&
@@ -218,7 +218,7 @@ static int refuse_connecting(int r, struct refusal *refusal)
 			   strerror(-r));
 }
 
-/* What holds of an end once it is connected. A full queue does not hold up the target. */
+/* Settings that an end can have once it is connected. A full queue does not hold up the target. */
 static int settle(const struct description *description, int fd)
 {
 	const struct unix_end_body body = unix_end_body(&description->image);

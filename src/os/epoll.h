@@ -27,7 +27,7 @@ struct os_epoll_item {
 	int number; /* of the descriptor when it was added */
 	uint32_t events;
 	uint64_t data;
-	uint64_t inode; /* of what it waits for; 0: not known */
+	uint64_t inode; /* of the object that it waits for; 0: not known */
 };
 
 /* The next item of fdinfo; where to go on, or NULL: there is none. */
