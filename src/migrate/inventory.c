@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "dvk/errors.h"
+#include "migrate/directories.h"
 #include "migrate/ended.h"
 #include "migrate/thread_timers.h"
 #include "os/inode.h"
@@ -451,86 +452,6 @@ int inventory_read_timers(struct inventory *inventory, struct refusal *refusal)
 	return r;
 }
 
-/* A link of the process directory, of IMAGE_PATH_MAX bytes, and what it leads to. */
-static int read_link(struct inventory *inventory, const char *name, const char *what, char *path,
-		     struct os_status *status, struct refusal *refusal)
-{
-	ssize_t length = procdir_link(inventory->dir, name, path, IMAGE_PATH_MAX);
-
-	if (length == -ENAMETOOLONG || length >= (ssize_t)IMAGE_PATH_MAX - 1)
-		return refusal_set(
-			refusal, EDVSPROCSTS,
-			"the path of the process's %s is longer than %d bytes, so that it "
-			"cannot be opened on the target",
-			what, (int)IMAGE_PATH_MAX - 2);
-	if (length < 0)
-		return ended_refuse(inventory->dir, (int)length, what, refusal);
-	int r = os_status_at(inventory->dir, name, status);
-
-	return r < 0 ? ended_refuse(inventory->dir, r, what, refusal) : 0;
-}
-
-/* The paths of all files are those in the container, as the kernel shows them to us. */
-static int read_root(struct inventory *inventory, struct refusal *refusal)
-{
-	struct files *files = &inventory->tables->files;
-	struct files_object object = { "root", 0, 0 };
-	char path[IMAGE_PATH_MAX];
-	struct os_status status;
-	ssize_t length = procdir_link(inventory->dir, "root", path, sizeof(path));
-
-	assert(inventory->dir >= 0);
-	inventory->process.root_file = 0;
-	if (length == 1 && path[0] == '/')
-		return 0;
-	int r = read_link(inventory, "root", "root directory", path, &status, refusal);
-
-	if (r)
-		return r;
-	files->changed_root = true;
-	object.device = status.device;
-	object.inode = status.inode;
-	int id = files_add(files, inventory->dir, path, &object, IMAGE_FILE_DIRECTORY, refusal);
-
-	if (id < 0)
-		return id;
-	inventory->process.root_file = (uint32_t)id;
-	if (!(files_find(files, (uint32_t)id)->image.use & IMAGE_FILE_DELETED))
-		return 0;
-	return refusal_set(refusal, EDVSPROCSTS,
-			   "the root directory of the process (chroot), %.200s, was deleted", path);
-}
-
-static int read_paths(struct inventory *inventory, struct refusal *refusal)
-{
-	char path[IMAGE_PATH_MAX];
-	struct os_status status;
-
-	int r = read_link(inventory, "exe", "program file", path, &status, refusal);
-
-	if (r)
-		return r;
-	struct files_object object = { "exe", status.device, status.inode };
-	int id = files_add(&inventory->tables->files, inventory->dir, path, &object, IMAGE_FILE_EXE,
-			   refusal);
-
-	if (id < 0)
-		return id;
-	assert(id > 0); /* 0 is no id */
-	inventory->process.exe_file = (uint32_t)id;
-	r = read_link(inventory, "cwd", "working directory", inventory->cwd, &status, refusal);
-	if (r)
-		return r;
-	object = (struct files_object){ "cwd", status.device, status.inode };
-	id = files_add(&inventory->tables->files, inventory->dir, inventory->cwd, &object,
-		       IMAGE_FILE_DIRECTORY, refusal);
-	if (id < 0)
-		return id;
-	assert(id > 0);
-	inventory->process.cwd_file = (uint32_t)id;
-	return read_root(inventory, refusal);
-}
-
 int inventory_check_lack(const struct inventory *inventory, struct refusal *refusal)
 {
 	int lack = inventory->text.lack ? inventory->text.lack : inventory->more.lack;
@@ -585,7 +506,7 @@ int inventory_read(struct inventory *inventory, const struct migrate_host *host,
 	if (r == 0)
 		inventory->is_fit = true;
 	if (r == 0)
-		r = read_paths(inventory, refusal);
+		r = directories_read(inventory, refusal);
 	if (r == 0)
 		r = inventory_read_timers(inventory, refusal);
 	if (inventory->member.shares & IMAGE_SHARES_MEMORY)
