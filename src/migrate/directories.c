@@ -3,10 +3,13 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "dvk/errors.h"
 #include "migrate/ended.h"
 #include "os/inode.h"
+#include "os/kcmp.h"
 
 /* A link of the process directory, of IMAGE_PATH_MAX bytes, and what it leads to. */
 static int read_link(struct inventory *inventory, const char *name, const char *what, char *path,
@@ -58,6 +61,55 @@ static int read_root(struct inventory *inventory, struct refusal *refusal)
 			   "the root directory of the process (chroot), %.200s, was deleted", path);
 }
 
+/* One directory of a thread that has its own. Its id; 0: the thread has ended; or a refusal. */
+static int add_of_thread(struct inventory *inventory, pid_t tid, const char *which,
+			 struct refusal *refusal)
+{
+	struct files *files = &inventory->tables->files;
+	char name[40], path[IMAGE_PATH_MAX];
+	struct os_status status;
+
+	snprintf(name, sizeof(name), "task/%d/%s", (int)tid, which);
+	if (procdir_link(inventory->dir, name, path, sizeof(path)) == -ENOENT)
+		return 0;
+	int r = read_link(inventory, name, "working directory", path, &status, refusal);
+
+	if (r)
+		return r;
+	const struct files_object object = { name, status.device, status.inode };
+	int id = files_add(files, inventory->dir, path, &object, IMAGE_FILE_DIRECTORY, refusal);
+
+	if (id > 0 && files_find(files, (uint32_t)id)->image.use & IMAGE_FILE_DELETED)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "thread %d has a directory of its own, %.200s, which was "
+				   "deleted: that is not carried",
+				   (int)tid, path);
+	return id;
+}
+
+static int read_of_threads(struct inventory *inventory, struct refusal *refusal)
+{
+	int r = 0;
+
+	for (uint32_t i = 1; i < inventory->thread_count && r >= 0; i++) {
+		struct inventory_thread *thread = &inventory->thread[i];
+		char name[40], path[IMAGE_PATH_MAX];
+
+		if (!thread->is_apart)
+			continue;
+		r = add_of_thread(inventory, thread->tid, "cwd", refusal);
+		thread->cwd_file = r > 0 ? (uint32_t)r : 0;
+		snprintf(name, sizeof(name), "task/%d/root", (int)thread->tid);
+		if (r <= 0 ||
+		    (procdir_link(inventory->dir, name, path, sizeof(path)) == 1 && path[0] == '/'))
+			continue;
+		inventory->tables->files.changed_root = true;
+		r = add_of_thread(inventory, thread->tid, "root", refusal);
+		thread->root_file = r > 0 ? (uint32_t)r : 0;
+	}
+	return r < 0 ? r : 0;
+}
+
 int directories_read(struct inventory *inventory, struct refusal *refusal)
 {
 	char path[IMAGE_PATH_MAX];
@@ -85,5 +137,36 @@ int directories_read(struct inventory *inventory, struct refusal *refusal)
 		return id;
 	assert(id > 0);
 	inventory->process.cwd_file = (uint32_t)id;
-	return read_root(inventory, refusal);
+	r = read_root(inventory, refusal);
+	return r ? r : read_of_threads(inventory, refusal);
+}
+
+/* Two of them may have it in common, and not with their process. */
+int directories_check_apart(const struct inventory *inventory, uint32_t index,
+			    struct refusal *refusal)
+{
+	for (uint32_t i = 1; i < index; i++)
+		if (inventory->thread[i].is_apart &&
+		    os_kcmp(inventory->thread[i].tid, inventory->thread[index].tid, OS_KCMP_FS) ==
+			    0)
+			return refusal_set(
+				refusal, EDVSPROCSTS,
+				"threads %d and %d have one working directory, and not that of "
+				"their process, which is not carried",
+				(int)inventory->thread[i].tid, (int)inventory->thread[index].tid);
+	return 0;
+}
+
+int directories_check_other(const struct inventory *inventory, pid_t other, struct refusal *refusal)
+{
+	assert(other > 0);
+	for (uint32_t i = 1; i < inventory->thread_count; i++)
+		if (inventory->thread[i].is_apart &&
+		    os_kcmp(inventory->thread[i].tid, other, OS_KCMP_FS) == 0)
+			return refusal_set(
+				refusal, EDVSPROCSTS,
+				"thread %d shares its working directory with process %d, "
+				"and not with its own, which is not carried",
+				(int)inventory->thread[i].tid, (int)other);
+	return 0;
 }

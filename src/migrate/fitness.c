@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "migrate/directories.h"
 #include "migrate/inventory.h"
 #include "migrate/others.h"
 #include "migrate/peculiar.h"
@@ -72,17 +73,24 @@ static int check_thread_status(const char *status, bool alone, bool held, struct
 	return check_features(status, refusal);
 }
 
-/* A thread must share everything with its process but its registers. */
-static int check_sharing(pid_t pid, pid_t tid, struct refusal *refusal)
+/* A thread shares everything with its process but its registers, and its directory if it wants to. */
+static int check_sharing(struct inventory *inventory, uint32_t index, struct refusal *refusal)
 {
+	pid_t pid = inventory_task(inventory), tid = inventory->thread[index].tid;
+
 	assert(tid != pid);
 	for (int i = 0; i < OTHERS_TABLES; i++) {
-		if (os_kcmp(pid, tid, others_tables[i].kind) > 0)
+		if (os_kcmp(pid, tid, others_tables[i].kind) <= 0)
+			continue;
+		inventory->thread[index].is_apart = others_tables[i].kind == OS_KCMP_FS;
+		if (!inventory->thread[index].is_apart)
 			return refusal_set(refusal, EDVSPROCSTS,
 					   "thread %d has its own %s, which is not carried",
 					   (int)tid, others_tables[i].what);
 	}
-	return 0;
+	return inventory->thread[index].is_apart
+		       ? directories_check_apart(inventory, index, refusal)
+		       : 0;
 }
 
 /* Another thread than the main one: its status is in `text`, that of the main one in `more`. */
@@ -90,9 +98,11 @@ static int check_against_leader(struct inventory *inventory, uint32_t index,
 				struct refusal *refusal)
 {
 	pid_t tid = inventory->thread[index].tid;
-	int r = check_sharing(inventory_task(inventory), tid, refusal);
+	int r = check_sharing(inventory, index, refusal);
 
 	assert(index);
+	inventory->thread[index].umask =
+		(uint32_t)procdir_number(inventory->text.text, "Umask", 8, 022);
 	return r ? r
 		 : peculiar_check_status(inventory->more.text, inventory->text.text, tid, refusal);
 }

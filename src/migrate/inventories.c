@@ -8,6 +8,7 @@
 
 #include "dvk/errors.h"
 #include "migrate/descriptors_source.h"
+#include "migrate/directories.h"
 #include "migrate/others.h"
 #include "migrate/terminals.h"
 #include "os/kcmp.h"
@@ -60,6 +61,20 @@ static int by_table(const void *a, const void *b, void *ctx)
 	return order == 1 ? -1 : 1;
 }
 
+/* A child of a thread with a directory of its own may have that one in common with it. */
+static int check_apart(const struct inventories *all, struct refusal *refusal)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < all->count; i++)
+		for (uint32_t k = 0; k < all->count && r == 0; k++)
+			if (i != k)
+				r = directories_check_other(all->inventory[i],
+							    inventory_task(all->inventory[k]),
+							    refusal);
+	return r;
+}
+
 static int check_kin(const struct kin *kin, uint32_t *order, struct refusal *refusal)
 {
 	enum image_shares share = kin->table->share;
@@ -92,7 +107,7 @@ int inventories_check_kin(const struct inventories *all, struct refusal *refusal
 		r = check_kin(&kin, order, refusal);
 	}
 	free(order);
-	return r;
+	return r ? r : check_apart(all, refusal);
 }
 
 static int read_descriptors(const struct inventories *all, const struct migrate_host *host,

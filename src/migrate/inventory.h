@@ -18,6 +18,8 @@ struct inventory_thread {
 	pid_t tid;    /* as seen here */
 	int32_t vtid; /* in the process's pid namespace, when its status was read; else 0 */
 	bool ended;   /* its status said so */
+	bool is_apart; /* it has a directory, a root and a file mask of its own: the ids of their FILE records */
+	uint32_t cwd_file, root_file, umask;
 };
 
 #define INVENTORY_NO_LOGIN 0xffffffffu

@@ -195,11 +195,20 @@ int picture_read_layout(struct picture *picture, struct reader *reader, const vo
 	return 0;
 }
 
+/* The main thread, which is first, has those of the process. */
+static bool has_directories(const struct picture *picture, const struct image_thread *image)
+{
+	const struct files *files = &picture->tables->files;
+
+	return !image->cwd_file || (picture->thread_count && files_find(files, image->cwd_file) &&
+				    (!image->root_file || files_find(files, image->root_file)));
+}
+
 static int take_thread(struct picture *picture, const struct image_thread *image)
 {
 	struct picture_thread *thread;
 
-	if (!image_thread_ok(image))
+	if (!image_thread_ok(image) || !has_directories(picture, image))
 		return -EBADMSG;
 	thread = append((void **)&picture->thread, &picture->thread_count,
 			&picture->thread_capacity, IMAGE_THREADS_MAX, sizeof(*thread));

@@ -19,8 +19,10 @@
 #include <string.h>
 
 #include "dvk/errors.h"
+#include "os/inode.h"
 #include "os/kernel.h"
 #include "os/procdir.h"
+#include "os/socket.h"
 
 #define SIGNAL_CALL_BYTES 192
 #define NO_SETUID_FIXUP	  (1u << 2)
@@ -301,6 +303,51 @@ void restore_add_credentials(struct restore *restore, const struct image_thread 
 			  PR_SET_PDEATHSIG, (uint64_t)thread->parent_death_signal);
 }
 
+/*
+ * By its path, for the way by which descriptors came to the shell is closed: it is looked at which one that was. The
+ * root directory of the shell is still that of the container.
+ */
+static int enter_directories(struct restore *restore, const struct tracee *tracee,
+			     const struct image_thread *image, struct refusal *refusal)
+{
+	const struct files *files = &restore->picture.tables->files;
+	const struct file *cwd = files_find(files, image->cwd_file);
+	const struct file *root = image->root_file ? files_find(files, image->root_file) : NULL;
+	struct calls *calls = &restore->calls;
+	struct os_status wanted, there;
+	char name[40];
+	int fd = restore_open_file(restore, cwd, O_PATH | O_DIRECTORY, refusal);
+
+	if (fd < 0)
+		return fd;
+	int failed = os_status(fd, &wanted);
+
+	os_close(fd);
+	calls_room(calls, 4, 2 * IMAGE_PATH_MAX);
+	struct remote_ptr path = calls_put(calls, cwd->path, strlen(cwd->path) + 1);
+
+	calls_add(calls, "part from its directory", CALL_OK, SYS_unshare, CLONE_FS);
+	calls_add(calls, "enter its directory", CALL_OK, SYS_chdir, path.at);
+	calls_add(calls, "set its file mask", CALL_OK, SYS_umask, image->umask);
+	if (root) {
+		path = calls_put(calls, root->path, strlen(root->path) + 1);
+		calls_add(calls, "change its root directory", CALL_OK, SYS_chroot, path.at);
+	}
+	int r = restore_run(restore, refusal);
+
+	if (r)
+		return r;
+	snprintf(name, sizeof(name), "task/%d/cwd", (int)tracee->tid);
+	if (failed == 0)
+		failed = os_status_at(restore->dir, name, &there);
+	if (failed == 0 && (there.device != wanted.device || there.inode != wanted.inode))
+		failed = -ESTALE;
+	return failed ? refusal_set(refusal, EDVSPROCSTS,
+				    "the target cannot enter %.200s, the directory of a thread: %s",
+				    cwd->path, strerror(-failed))
+		      : 0;
+}
+
 int restore_threads(struct restore *restore, struct refusal *refusal)
 {
 	const struct picture *picture = &restore->picture;
@@ -326,6 +373,10 @@ int restore_threads(struct restore *restore, struct refusal *refusal)
 			return refusal_set(refusal, EDVSPROCSTS,
 					   "a thread got another number on the target");
 		calls_begin(&restore->calls, &restore->foothold, tracee);
+		if (thread->image.cwd_file)
+			r = enter_directories(restore, tracee, &thread->image, refusal);
+		if (r)
+			return r;
 		restore_add_thread(restore, thread);
 		restore_add_seccomp(restore, thread);
 		restore_add_credentials(restore, &thread->image);

@@ -309,8 +309,15 @@ int state_read_thread(struct calls *calls, struct inventory *inventory, int32_t 
 	struct tracee *tracee = calls->tracee;
 	pid_t tid = tracee->tid;
 
+	const struct inventory_thread *seen = inventory_thread(inventory, tid);
+
 	memset(thread, 0, sizeof(*thread));
 	thread->tid = vtid;
+	if (seen && seen->is_apart) {
+		thread->cwd_file = seen->cwd_file;
+		thread->root_file = seen->root_file;
+		thread->umask = seen->umask;
+	}
 	/* First: one with deadline scheduling may make no thread that proves anything of it. */
 	int r = read_scheduling(inventory->dir, tid, thread, refusal);
 	struct peculiar_questions peculiar;

@@ -19,6 +19,10 @@ bool image_thread_ok(const struct image_thread *thread)
 	if (thread->ended > 1 || thread->exit_code > 255 || (!thread->ended && thread->exit_code) ||
 	    (thread->ended && thread->seccomp_mode))
 		return false;
+	if (!thread->cwd_file && (thread->root_file || thread->umask))
+		return false;
+	if (thread->umask > 0777 || (thread->ended && thread->cwd_file))
+		return false;
 	return thread->credentials.group_count <= 64 && thread->affinity_bytes <= 128;
 }
 

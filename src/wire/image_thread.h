@@ -64,6 +64,9 @@ struct image_thread {
 		ended; /* 1: it is the leader, which has ended while others live; no XSTATE follows */
 	uint32_t exit_code; /* of one that has ended */
 	uint32_t settings;  /* enum image_thread_setting */
+	/* Of one that has a directory and a file mask of its own, as struct image_process has them; else 0. */
+	uint32_t cwd_file, root_file, umask;
+	uint32_t pad;
 };
 
 /*
@@ -77,7 +80,7 @@ struct image_seccomp {
 
 _Static_assert(sizeof(struct image_credentials) == 344, "layout");
 _Static_assert(sizeof(struct image_registers) == 216, "layout");
-_Static_assert(sizeof(struct image_thread) == 864, "layout");
+_Static_assert(sizeof(struct image_thread) == 880, "layout");
 _Static_assert(sizeof(struct image_seccomp) == 8, "layout");
 
 /* Whether the payload makes sense by itself, as in wire/image.h. */

@@ -37,6 +37,23 @@ static void test_settings(void)
 	CHECK(!image_thread_ok(&thread));
 }
 
+/* One that has no directory of its own has no mask and no root directory of its own either. */
+static void test_directory(void)
+{
+	struct image_thread thread = { .tid = 2, .cwd_file = 3, .root_file = 4, .umask = 0777 };
+
+	CHECK(image_thread_ok(&thread));
+	thread.umask = 01000;
+	CHECK(!image_thread_ok(&thread));
+	thread.umask = 0;
+	thread.cwd_file = 0;
+	CHECK(!image_thread_ok(&thread));
+	thread = (struct image_thread){ .tid = 2, .umask = 022 };
+	CHECK(!image_thread_ok(&thread));
+	thread = (struct image_thread){ .tid = 2, .ended = 1, .cwd_file = 3 };
+	CHECK(!image_thread_ok(&thread));
+}
+
 /* Of one that has ended nothing but its rights, its name and how it ended is known. */
 static void test_ended(void)
 {
@@ -78,6 +95,7 @@ int main(void)
 {
 	TEST(test_threads);
 	TEST(test_settings);
+	TEST(test_directory);
 	TEST(test_ended);
 	TEST(test_filters);
 	return test_end();

@@ -182,6 +182,9 @@ static const struct image_thread thread = { .tid = 2,
 					    .seccomp_mode = 2,
 					    .seccomp_count = 67,
 					    .settings = IMAGE_THREAD_NO_TSC,
+					    .cwd_file = 68,
+					    .root_file = 69,
+					    .umask = 70,
 					    .seccomp_common = 66 };
 static const struct image_thread ended = { .tid = 2, .ended = 1, .exit_code = 3 };
 static const struct image_guard guard = { .start = 2, .end = 3 };
