@@ -38,7 +38,7 @@ end
 begin "a party that is killed ends its own copies only"
 client 0 15 10 100000 0 $MOST
 client 2 16 10 80 0 $MOST
-sleep 0.3
+until_true 10 has_called 15 0 || fail "it does not copy"
 kill -9 "$(pgrep -P "${client_pid[15]}" || echo "${client_pid[15]}")"
 wait "${client_pid[15]}" 2>/dev/null
 client_ok 16

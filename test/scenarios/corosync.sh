@@ -18,8 +18,8 @@ end
 
 begin "a server moves while it is called"
 server 1 10 2560
-client 0 110 10 600 0.002
-sleep 0.3
+client 0 110 10 on 0.002
+calling 110
 move 10 2
 move 10 0
 client_ok 110
@@ -27,8 +27,8 @@ check_tables 10=0
 end
 
 begin "a daemon that is restarted stays in the group"
-client 1 111 10 600 0.002
-sleep 0.2
+client 1 111 10 on 0.002
+calling 111
 for n in 0 1 2; do
 	timeout 20 dvs -n $n restart >/dev/null 2>"$tmp/err" || fail "node $n: $(<"$tmp/err")"
 done

@@ -14,10 +14,10 @@ cut_at() { # STEP
 	begin "the link is cut at $1"
 	server 1 10 2560
 	client 0 110 10 on 0.002
-	sleep 0.2
+	calling 110
 	timeout 60 dvs -n 1 migrate 0 10 2 --json >"$tmp/moved" 2>"$tmp/err" &
 	moving=$!
-	sleep 0.4
+	at_fault "$1"
 	cut_links 1 2
 	wait $moving
 	result=$(field result <"$tmp/moved")
@@ -40,8 +40,8 @@ cut_at() { # STEP
 begin "a call across a cut link waits for its healing"
 lab 2
 server 1 10 64
-client 0 110 10 200 0.002
-sleep 0.2
+client 0 110 10 on 0.002
+calling 110
 cut_links 0 1
 sleep 1
 heal_links 0 1

@@ -17,11 +17,11 @@ die_at() { # STEP NODE: the daemon of NODE dies when it, or the other side, is a
 	begin "the daemon of the $([[ $2 == 2 ]] && echo target || echo source) dies at $1"
 	server 1 10 256
 	client 0 110 10 1000000 0.001
-	sleep 0.2
+	calling 110
 	timeout 30 dvs -n 0 migrate 0 10 2 --json >"$tmp/moved" 2>"$tmp/err" &
 	moving=$!
 	if [[ $DVS_FAULT == *:stop ]]; then
-		sleep 0.4
+		at_fault "$1"
 		timeout 10 dvs lab kill "$2" >/dev/null || fail "lab kill"
 	fi
 	unset DVS_FAULT

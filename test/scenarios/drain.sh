@@ -10,8 +10,8 @@ lab 3
 server 1 10 64
 server 1 11 64
 server 1 12 2560
-client 0 110 12 500 0.002
-sleep 0.2
+client 0 110 12 on 0.002
+calling 110
 timeout 30 dvs -n 0 drain 1 >"$tmp/out" 2>"$tmp/err" || fail "drain: $(<"$tmp/err")"
 for ep in 10 11 12; do
 	at=$(owner $ep)
@@ -23,8 +23,8 @@ end
 begin "what cannot leave stays and is named"
 timeout 10 dvs lab exec 1 -- sleep 30 &
 other=$!
-client 1 111 10 300 0.01
-sleep 0.5
+client 1 111 10 on 0.01
+calling 111
 timeout 30 dvs drain 1 >"$tmp/out" 2>"$tmp/err" && fail "drain said that all left"
 grep -q "EDVSPROCSTS" "$tmp/err" || fail "no named error: $(<"$tmp/err")"
 client_ok 111
@@ -32,11 +32,20 @@ kill $other 2>/dev/null
 end
 
 # The reasons are sentences, for people and for programs.
+holds() { # EP PATTERN: its process has such a file open
+	local pid fd
+	pid=$(lpid_of "$1")
+	for fd in "/proc/$pid/fd/"*; do
+		[[ $(readlink "$fd") != $2 ]] || return 0
+	done
+	return 1
+}
+runs() { [[ $(cat "/proc/$(lpid_of "$1")/comm") == "$2" ]]; } # EP COMM
 begin "each process that stays has a sentence, in the text and in JSON, and a dry run says the same"
 timeout 10 dvs -n 1 run 0 20 -- sh -c 'exec sleep 1000 3<>/proc/sys/kernel/hostname' >/dev/null || fail "run 20"
 timeout 10 dvs -n 1 run 0 21 -- python3 -c 'import socket, time; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); time.sleep(1000)' >/dev/null || fail "run 21"
 timeout 10 dvs -n 1 run 0 22 -- sleep 1000 >/dev/null || fail "run 22"
-sleep 1
+until_true 10 holds 20 /proc/sys/kernel/hostname && until_true 10 holds 21 "socket:*" && until_true 10 runs 22 sleep || fail "they do not begin"
 for how in --dry-run ""; do
 	timeout 30 dvs drain 1 $how >"$tmp/out" 2>"$tmp/err" && fail "drain $how said that all left"
 	grep -q "^endpoint 20 .* stays on node 1: .*/proc/sys/kernel/hostname" "$tmp/out" || fail "$how: no reason for 20: $(grep -w 20 "$tmp/out")"
@@ -57,7 +66,7 @@ end
 begin "a target that does not answer is passed over for another one"
 until_true 5 eval '[[ $(rows_of 20)$(rows_of 21)$(rows_of 22) == "[][][]" ]]' || fail "20 to 22 are still there"
 for ep in 30 31 32; do timeout 10 dvs -n 1 run 0 $ep -- sleep 1000 >/dev/null || fail "run $ep"; done
-sleep 0.2
+for ep in 30 31 32; do until_true 10 runs $ep sleep || fail "$ep does not begin"; done
 stopped=$(daemon_pid 2)
 kill -STOP "$stopped"
 timeout 40 dvs drain 1 >"$tmp/out" 2>"$tmp/err" || fail "drain: $(<"$tmp/err")"

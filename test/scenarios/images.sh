@@ -127,7 +127,7 @@ begin "conversations that were under way end by name"
 timeout 20 dvs -n 0 run 0 10 -- migr_server 0 10 16 >/dev/null || fail "server"
 timeout 20 dvs lab exec 1 -- migr_client 0 12 10 4096 100000000 0.001 >"$tmp/cut" 2>&1 &
 cut=$!
-sleep 0.5
+until_true 10 has_called 12 0 || fail "it does not call"
 done_or_fail dvs checkpoint 0 10 "$image" --stop
 wait "$cut"
 grep -q 'lost=0 duplicated=0 reordered=0 corrupted=0' "$tmp/cut" || fail "the client: $(tail -n 2 "$tmp/cut")"

@@ -30,8 +30,8 @@ check_tables 10=1
 end
 
 begin "a call across a cut link waits for its healing"
-client 0 13 10 200 0.002
-sleep 0.2
+client 0 13 10 on 0.002
+calling 13
 cut_links 0 1
 sleep 1
 heal_links 0 1

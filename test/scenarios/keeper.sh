@@ -57,8 +57,8 @@ end
 begin "an observer stays attached, and an end that nobody was there to hear is told"
 timeout 60 dvs -n 1 run 0 21 --wait -- sh -c 'for i in 1 2 3 4 5 6; do echo $i; sleep 0.3; done; exit 7' >"$tmp/out" 2>"$tmp/err" &
 attendant=$!
+until_true 10 grep -qs 1 "$tmp/out" || fail "it does not begin"
 timeout 10 dvs -n 1 run 0 22 -- sleep 1000 >/dev/null || fail "run 22"
-sleep 0.5
 daemon_dies 1
 wait "$attendant"
 [[ $? == 7 && $(xargs <"$tmp/out") == "1 2 3 4 5 6" ]] || fail "attended: $(xargs <"$tmp/out") $(<"$tmp/err")"

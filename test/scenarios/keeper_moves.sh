@@ -11,6 +11,10 @@ follows() { # KEEPER OLD
 	now=$(daemon_below "$1")
 	[[ $now && $now != "$2" ]]
 }
+is_at() { # WHERE...
+	at=$(owner 10)
+	[[ " $* " == *" ${at:-none} "* ]]
+}
 answers() { timeout 5 dvs -n "$1" ps >/dev/null 2>&1; }
 
 die_at() { # STEP NODE WHERE...: the endpoint is at one of these afterwards, "none": it has ended
@@ -24,20 +28,18 @@ die_at() { # STEP NODE WHERE...: the endpoint is at one of these afterwards, "no
 	server 1 10 256
 	client 0 110 10 1000000 0.001
 	keeper=$(keeper_pid "$2") old=$(daemon_below "$keeper")
-	sleep 0.2
+	calling 110
 	timeout 30 dvs -n 0 migrate 0 10 2 --json >"$tmp/moved" 2>"$tmp/err" &
 	moving=$!
 	if [[ $DVS_FAULT == *:stop ]]; then
-		sleep 0.4
+		at_fault "$1"
 		kill -KILL "$old"
 	fi
 	unset DVS_FAULT
 	wait $moving
 	until_true 5 follows "$keeper" "$old" || fail "no daemon follows"
 	until_true 5 answers "$2" || fail "it does not answer"
-	sleep 0.3
-	at=$(owner 10)
-	[[ " ${*:3} " == *" ${at:-none} "* ]] || fail "the endpoint is at ${at:-none}: $(<"$tmp/moved") $(<"$tmp/err")"
+	until_true 10 is_at "${@:3}" || fail "the endpoint is at ${at:-none}: $(<"$tmp/moved") $(<"$tmp/err")"
 	check_processes migr_server $at
 	if [[ $at ]]; then
 		client 0 111 10 20 0

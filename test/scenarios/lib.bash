@@ -159,6 +159,18 @@ calls_of() { # EP
 print(sum(r["lclsent"] + r["rmtsent"] for r in json.load(sys.stdin)))' 2>/dev/null || echo 0
 }
 has_called() { (($(calls_of "$1") > $2)); } # EP COUNT
+# Each of these clients is bound, and calls. What is done next is done under its calls; it has to have enough of them left.
+calling() { # EP...
+	local ep
+	for ep; do
+		until_true 30 has_called "$ep" "$(calls_of "$ep")" || fail "client $ep does not call: $(tail -n 1 "$tmp/client.$ep")"
+	done
+}
+
+# Waits until a daemon stands at a fault point (node/state/fault.h), as it says in its log: for the COUNTth time since the
+# lab was made.
+stands_at() { (($(cat /run/dvs/lab/node*.log | grep -c "fault point $1\b") >= $2)); }
+at_fault() { until_true 10 stands_at "$1" "${2:-1}" || fail "no daemon comes to the fault point $1"; } # NAME [COUNT]
 
 until_true() { # SECONDS COMMAND...
 	local end=$((SECONDS + $1))

@@ -23,10 +23,10 @@ knows_nothing_of() { # NODE EP
 lab 3
 begin "three cuts under calls lose nothing"
 server 1 10 64
-client 0 11 10 500 0.003
-client 0 40 10 500 0.003
+client 0 11 10 on 0.003
+client 0 40 10 on 0.003
 for _ in 1 2 3; do
-	sleep 0.4
+	calling 11 40
 	timeout 10 dvs lab cut 0 1 >/dev/null || fail "lab cut"
 	sleep 0.5
 	timeout 10 dvs lab heal 0 1 >/dev/null || fail "lab heal"
@@ -45,7 +45,7 @@ end
 
 begin "the caller of a node that dies hears of it at once"
 client 0 12 10 100000 0.001
-sleep 0.4
+calling 12
 start=$(date +%s%N)
 timeout 10 dvs lab kill 1 >/dev/null || fail "lab kill"
 wait "${client_pid[12]}"

@@ -38,7 +38,8 @@ end
 begin "a log keeps every byte, as text and in a document"
 timeout 10 dvs run 0 13 -- sh -c "printf 'x\\000\\377y\\n'; exec sleep 1000" >/dev/null
 timeout 10 dvs run 0 14 -- sh -c "printf 'x\\000\\303\\244\\n'; exec sleep 1000" >/dev/null
-sleep 0.3
+has_logged() { (($(timeout 10 dvs logs 0 "$1" --json | python3 -c 'import json, sys; d = json.load(sys.stdin); print(d["dropped"] + len(d.get("log_bytes", d["log"])))') >= $2)); } # EP CHARACTERS
+until_true 5 has_logged 13 4 && until_true 5 has_logged 14 4 || fail "nothing comes"
 timeout 10 dvs logs 0 13 | od -An -tx1 | grep -q '78 00 ff 79 0a' || fail "as text"
 timeout 10 dvs logs 0 13 --json | python3 -c 'import json, sys; sys.exit(bytes(json.load(sys.stdin)["log_bytes"]) != b"x\0\xffy\n")' || fail "bytes that are no text"
 timeout 10 dvs logs 0 14 --json | python3 -c 'import json, sys; d = json.load(sys.stdin); sys.exit(d["log"] != "x\0\u00e4\n" or "log_bytes" in d)' || fail "text with a zero byte"
@@ -46,7 +47,7 @@ end
 
 begin "a log that was cut says so where its head was"
 timeout 10 dvs run 0 15 -- sh -c 'head -c 1100000 /dev/zero | tr "\\0" x; exec sleep 1000' >/dev/null
-sleep 1
+until_true 10 has_logged 15 1100000 || fail "nothing comes"
 timeout 10 dvs logs 0 15 | head -n 1 | grep -q '^\[dvs: 51424 earlier bytes' || fail "$(timeout 10 dvs logs 0 15 | head -n 1 | cut -c1-80)"
 timeout 10 dvs logs 0 15 --json | python3 -c 'import json, sys; d = json.load(sys.stdin); sys.exit((d["dropped"], len(d["log"])) != (51424, 1048576))' || fail "as a document"
 end

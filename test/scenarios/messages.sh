@@ -18,7 +18,7 @@ original() { # NODE EP
 	begin "a program of the original, its server on node $1"
 	timeout 20 dvs lab exec "$1" -- "$build/examples/original" server 0 "$2" >"$tmp/server" 2>&1 &
 	there=$!
-	sleep 0.5
+	until_true 10 eval '[[ $(rows_of "$2") != "[]" ]]' || fail "the server is not bound: $(tail -n 1 "$tmp/server")"
 	timeout 20 dvs lab exec 0 -- "$build/examples/original" client 0 27 "$2" 50 >"$tmp/client" 2>&1 ||
 		fail "client: $(tail -n 1 "$tmp/client")"
 	((failures)) && kill $there

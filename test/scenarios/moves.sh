@@ -16,8 +16,8 @@ lab 3
 moves_while_called() { # NAME EP CLIENT_EP CLIENT_NODE TO
 	begin "$1"
 	server 1 "$2" 2560
-	client "$4" "$3" "$2" 600 0.002
-	sleep 0.5
+	client "$4" "$3" "$2" on 0.002
+	calling "$3"
 	move "$2" "$5"
 	client_ok "$3"
 	check_tables "$2=$5"

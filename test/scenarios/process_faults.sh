@@ -19,9 +19,10 @@ signal_at() { # STEP SIGNAL
 	server 1 10 256
 	pid=$(lpid_of 10)
 	client 0 110 10 1000000 0.001
+	calling 110
 	timeout 30 dvs migrate 0 10 2 --json >"$tmp/moved" 2>"$tmp/err" &
 	moving=$!
-	sleep 0.4
+	at_fault "$1"
 	kill -"$2" "$pid" 2>/dev/null
 	wait $moving
 	result=$(field result <"$tmp/moved")

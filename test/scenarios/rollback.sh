@@ -29,8 +29,8 @@ check_tables 10=1
 end
 
 begin "start, then rollback with a client blocked: it goes on"
-client 0 110 10 300 0.005
-sleep 0.5
+client 0 110 10 on 0.005
+calling 110
 by_hand 1 -s 0 10 || fail "start: $(<"$tmp/err")"
 until_true 3 flag_of 1 10 800 || fail "the server does not stop at its next call"
 until_true 3 flag_of 0 110 8000 || fail "the client does not wait for the migration"

@@ -53,7 +53,7 @@ is "log after the move" "$(timeout 10 dvs -n 1 logs 0 10)" "$before"
 [[ $before == *"serving as endpoint 10"* ]] || fail "log: $before"
 timeout 10 dvs -n 1 logs 0 10 -f >"$tmp/out" 2>"$tmp/err" &
 following=$!
-sleep 0.3
+until_true 5 grep -q "serving as endpoint 10" "$tmp/out" || fail "nothing is followed"
 kill "$(lpid_of 10)"
 wait $following
 is "followed log" "$(<"$tmp/out")" "$before"

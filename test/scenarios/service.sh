@@ -103,9 +103,8 @@ if ! told READY=1 "$tmp/told"; then
 	fi
 fi
 told 'STATUS=node 0 is a member' "$tmp/told" || fail "$(<"$tmp/told")"
-sleep 1.5
-alive=$(grep -c WATCHDOG=1 "$tmp/told")
-((alive >= 4)) || fail "alive $alive times in 1.5 s, with 0.4 s wanted"
+alive() { (($(grep -c WATCHDOG=1 "$tmp/told") >= 4)); }
+until_true 5 alive || fail "alive $(grep -c WATCHDOG=1 "$tmp/told") times in 5 s, with 0.4 s wanted"
 timeout 10 dvs nodes | grep -q ' alpha ' || fail "it is not called alpha"
 end
 

@@ -40,8 +40,8 @@ grep -q 'ended by SIGKILL' "$tmp/out" || fail "$(<"$tmp/out")"
 end
 
 begin "stop: a process that is stopped ends by SIGTERM too"
-start 0 42 sh -c 'trap "exit 5" TERM; while :; do sleep 0.02; done'
-sleep 0.2
+start 0 42 sh -c 'trap "exit 5" TERM; echo ready; while :; do sleep 0.02; done'
+until_true 5 eval 'timeout 5 dvs logs 0 42 | grep -q ready' || fail "it does not begin"
 timeout 5 dvs kill 0 42 --signal STOP >/dev/null || fail "STOP: $?"
 said=$(timeout 5 dvs stop 0 42 --json)
 [[ $(field ended_by <<<"$said") == TERM && $(field exit_status <<<"$said") == 5 ]] || fail "$said"

@@ -7,6 +7,7 @@
 
 field() { python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1" 2>/dev/null; }
 owner() { timeout 10 dvs ps 0 --json | python3 -c 'import json, sys; print(*[r["node"] for r in json.load(sys.stdin) if r["endpoint"] == int(sys.argv[1])])' "$1"; }
+stays() { timeout 10 dvs ps 0 --json | python3 -c 'import json, sys; sys.exit(any(r["flags"] & 0x800 for r in json.load(sys.stdin) if r["endpoint"] == int(sys.argv[1])))' "$1"; }
 
 export DVS_FAULT=source-frozen:stop
 lab 2
@@ -15,21 +16,21 @@ timeout 10 dvs run 0 10 -- sleep 1000 >/dev/null
 
 begin "an interrupt, the loss of the command and --cancel give a move up before it is committed"
 timeout 10 env --default-signal=INT dvs migrate 0 10 1 --json >"$tmp/out" 2>"$tmp/err" & move=$!
-sleep 0.3
+at_fault source-frozen
 kill -INT "$(pgrep -P $move -x dvs)"
 wait $move && fail "a cancelled move ends with 0"
 grep -q 'EDVSINTR' "$tmp/err" || fail "$(<"$tmp/err")"
 [[ $(field result <"$tmp/out") == rolled_back ]] || fail "$(<"$tmp/out")"
 [[ $(owner 10) == 0 ]] || fail "it is on node $(owner 10)"
 timeout 10 dvs -n 1 migrate 0 10 1 >"$tmp/out" 2>"$tmp/err" & move=$!
-sleep 0.3
+at_fault source-frozen 2
 timeout 10 dvs -n 1 migrate 0 10 --cancel >"$tmp/cancel" 2>&1 || fail "--cancel: $(<"$tmp/cancel")"
 wait $move && fail "a move that another command cancelled ends with 0"
 [[ $(owner 10) == 0 ]] || fail "it is on node $(owner 10)"
 dvs -n 1 migrate 0 10 1 >/dev/null 2>&1 & move=$!
-sleep 0.3
+at_fault source-frozen 3
 kill -9 $move
-sleep 2
+until_true 10 stays 10 || fail "its move does not end"
 [[ $(owner 10) == 0 ]] || fail "the command was lost and the move was not: it is on node $(owner 10)"
 timeout 10 dvs migrate 0 10 --cancel >/dev/null 2>"$tmp/err" && fail "a move that there is not is cancelled"
 grep -q EDVSNOENT "$tmp/err" || fail "$(<"$tmp/err")"
