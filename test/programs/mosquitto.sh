@@ -9,9 +9,10 @@ cat >work.sh <<'P'
 mosquitto -p 7015 >broker.out 2>&1 &
 broker=$!
 until mosquitto_pub -p 7015 -t other -m begins 2>/dev/null; do sleep 0.05; done
-mosquitto_sub -p 7015 -q 1 -t numbers >>rounds 2>&1 &
+# The broker keeps the subscription from here on, also for a subscriber that comes later than the first number.
+mosquitto_sub -p 7015 -c -i counter -q 1 -t numbers -E
+mosquitto_sub -p 7015 -c -i counter -q 1 -t numbers >>rounds 2>&1 &
 subscriber=$!
-sleep 0.5
 i=0
 while [ ! -e end ]; do
 	i=$((i + 1))
