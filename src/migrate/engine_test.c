@@ -414,7 +414,7 @@ static void test_stop_called_off(void)
 			stage_move(&move);
 			unsetenv("DVS_FAULT");
 			CHECK(move.result < 0);
-			if (when && point >= FAULT_TARGET_CHECK && point <= FAULT_TARGET_CLEARED)
+			if (when && point >= FAULT_TARGET_CHECK && point < FAULT_TARGET_CLEARED)
 				kill(act.pid, SIGSTOP); /* it did not come so far */
 			CHECK(becomes_stopped(act.pid));
 			kill(act.pid, SIGCONT);

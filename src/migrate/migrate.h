@@ -227,6 +227,12 @@ void migrate_target_free(struct migrate_target *target);
 int migrate_target_check(struct migrate_target *target, struct secure *from,
 			 struct refusal *refusal);
 
+/*
+ * Checked: empties the shell, as far as the check has not done that, so that it can be filled. The load begins with
+ * it; a host that has time before the load does it then. The load tells of a failure too, after it has read the stream.
+ */
+int migrate_target_clear(struct migrate_target *target, struct refusal *refusal);
+
 /* Checked: whether the target lacks files, which migrate_target_carry() has to fetch before anything is loaded. */
 bool migrate_target_wants(const struct migrate_target *target);
 int migrate_target_carry(struct migrate_target *target, struct secure *with,

@@ -35,7 +35,8 @@ struct migrate_target {
 	struct offer offer;
 	struct target_tree tree;
 	struct carried carried;
-	bool checked, loaded;
+	bool checked, cleared, loaded;
+	int clear_error; /* 0, or why the shell could not be cleared */
 	bool pinned;
 	struct os_affinity own_affinity;
 	struct migrate_stats stats;
@@ -100,7 +101,7 @@ void migrate_target_discard(struct migrate_target *target)
 	close_one(&first(target)->sock);
 	close_one(&first(target)->root);
 	assert(first(target)->threads.count == 0 && !target->pinned);
-	target->checked = target->loaded = false;
+	target->checked = target->cleared = target->loaded = false;
 }
 
 void migrate_target_free(struct migrate_target *target)
@@ -191,6 +192,32 @@ static int start_shell(struct migrate_target *target, struct refusal *refusal)
 	return seize_shell(restore, refusal);
 }
 
+static int clear(struct migrate_target *target, struct refusal *refusal)
+{
+	struct restore *restore = first(target);
+
+	assert(restore->threads.count == 1);
+	assert(!target->cleared);
+	int r = restore_enter(restore, &target->offer.maps, refusal);
+
+	if (r == 0)
+		r = clocks_restore(restore, &target->offer.machine, offer_is_local(&target->offer),
+				   refusal);
+	if (r == 0)
+		r = target_tree_make_offered(&target->tree, &target->offer.tables, refusal);
+	return r ? r : fault_here(FAULT_TARGET_CLEARED, refusal);
+}
+
+int migrate_target_clear(struct migrate_target *target, struct refusal *refusal)
+{
+	if (!target->cleared && !target->clear_error) {
+		target->clear_error = clear(target, refusal);
+		target->cleared = !target->clear_error;
+	}
+	return target->clear_error;
+}
+
+/* That the numbers of the others are free is known when they are made, and they are made by a shell that is cleared. */
 static int prepare(struct migrate_target *target, struct refusal *refusal)
 {
 	struct restore *restore = first(target);
@@ -212,14 +239,9 @@ static int prepare(struct migrate_target *target, struct refusal *refusal)
 	if (r == 0)
 		r = offer_compare(&target->offer, restore->pid, restore->root, &restore->own,
 				  &target->carried, refusal);
-	if (r == 0)
-		r = restore_enter(restore, &target->offer.maps, refusal);
-	if (r == 0)
-		r = clocks_restore(restore, &target->offer.machine, offer_is_local(&target->offer),
-				   refusal);
-	if (r == 0)
-		r = target_tree_make_offered(&target->tree, &target->offer.tables, refusal);
-	return r ? r : fault_here(FAULT_TARGET_CLEARED, refusal);
+	if (r == 0 && target->offer.tables.members.count > 1)
+		r = migrate_target_clear(target, refusal);
+	return r;
 }
 
 int migrate_target_check(struct migrate_target *target, struct secure *from,
@@ -452,8 +474,10 @@ int migrate_target_load(struct migrate_target *target, struct secure *from, stru
 	assert(target->checked && !target->loaded && !carried_lacks(&target->carried));
 	if (reader_init(&reader, from) < 0)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
-	int r = build(target, &reader, refusal);
+	int r = migrate_target_clear(target, refusal);
 
+	if (r == 0)
+		r = build(target, &reader, refusal);
 	target->stats.image_bytes = reader.bytes;
 	target->stats.load_ns = (uint64_t)os_now_ns() - started;
 	if (r)

@@ -267,6 +267,30 @@ static void test_taken(void)
 	end();
 }
 
+/* What is cleared before the load is not cleared again, and the load tells of a failure of before. */
+static void test_cleared_before(void)
+{
+	struct refusal refusal = REFUSAL_NONE;
+
+	if (!begin())
+		return;
+	CHECK_EQ(check_there(), 0);
+	CHECK_EQ(migrate_target_clear(target, &played.refusal), 0);
+	setenv("DVS_FAULT", fault_name(FAULT_TARGET_CLEARED), 1);
+	CHECK_EQ(migrate_target_clear(target, &played.refusal), 0);
+	CHECK_EQ(migrate_target_load(target, over(played_again(&played)), &played.refusal), 0);
+	migrate_target_free(target);
+	CHECK(is_nothing_left());
+	CHECK_EQ(check_there(), 0);
+	CHECK_EQ(migrate_target_clear(target, &refusal), EDVSGENERIC);
+	unsetenv("DVS_FAULT");
+	CHECK_EQ(migrate_target_load(target, over(played_again(&played)), &played.refusal),
+		 EDVSGENERIC);
+	CHECK(is_nothing_left());
+	migrate_target_free(target);
+	end();
+}
+
 /* At each rung that fails, and for a stream that ends early, the shell is gone. */
 static void test_undone(void)
 {
@@ -375,6 +399,7 @@ int main(void)
 	TEST(test_whole);
 	TEST(test_discarded);
 	TEST(test_taken);
+	TEST(test_cleared_before);
 	TEST(test_undone);
 	TEST(test_hostile);
 	return test_end();

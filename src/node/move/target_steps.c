@@ -241,6 +241,9 @@ int target_check(struct target *a)
 		if (r == 0)
 			r = migrate_target_carry(a->target, a->secure, &a->refusal);
 	}
+	/* In a move the shell is cleared while the source waits for its START. */
+	if (r == 0 && a->offer.dry_run)
+		r = migrate_target_clear(a->target, &a->refusal);
 	worker_fault(&a->worker, "target-checked");
 	return r;
 }
@@ -322,6 +325,7 @@ int target_load(struct target *a)
 	assert(!a->state);
 	assert(!os_lock_is_held());
 	worker_fault(&a->worker, "target-load");
+	migrate_target_clear(a->target, &a->refusal); /* the load tells of a failure */
 	r = dialogue_receive_any(a->secure, MOVE_STATE, &a->state, &len, &a->refusal);
 
 	if (r == 0 && conversations_check(a->state, len) < 0)
