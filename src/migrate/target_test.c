@@ -267,7 +267,7 @@ static void test_taken(void)
 	end();
 }
 
-/* What is cleared before the load is not cleared again, and the load tells of a failure of before. */
+/* A shell that is cleared before the load is not cleared again, and the load tells of a failure of before. */
 static void test_cleared_before(void)
 {
 	struct refusal refusal = REFUSAL_NONE;
