@@ -128,9 +128,9 @@ int main(void)
 		return test_end();
 	}
 	CHECK(mkdtemp(folder));
-	TEST(test_read);
-	TEST(test_deleted);
-	TEST(test_in_common);
+	TEST_OF_THREADS(test_read);
+	TEST_OF_THREADS(test_deleted);
+	TEST_OF_THREADS(test_in_common);
 	rmdir(folder);
 	return test_end();
 }
