@@ -8,16 +8,26 @@
 #include "os/inode.h"
 #include "os/kernel.h"
 #include "os/open.h"
+#include "os/pid.h"
 #include "os/procdir.h"
+#include "os/socket.h"
+#include "os/socket_room.h"
 
-#define PATIENCE_US  1000000
-#define SEGMENTS_MAX 1024 /* UIO_MAXIOV */
+#define PATIENCE_US    1000000
+#define SEGMENTS_MAX   1024 /* UIO_MAXIOV */
+/* The kernel counts what it keeps beside the bytes as well. */
+#define SENT_MAX       (8u << 20)
+#define COUNTED	       4
+#define COUNTED_ALWAYS (256u << 10)
 
 struct rest {
 	struct tracee *tracee;
 	struct remote_ptr at;
+	const struct inventory *inventory;
 	uint64_t done;
 	int result;
+	int socket; /* a duplicate of one that is sent to; -1: it is none */
+	struct os_socket_room room;
 };
 
 /* Whether a write to it is cut by nothing but a signal: files are never, what may not block always. */
@@ -38,6 +48,23 @@ static bool is_blocking_pipe(int dir, uint64_t number)
 	return blocks;
 }
 
+/* Makes room for the rest in the socket: the process at its other end may stand as well. */
+static bool is_socket(struct rest *rest, uint64_t number, uint64_t bytes)
+{
+	int fd = os_pid_descriptor(rest->inventory->pid, (int)number);
+
+	assert(rest->socket < 0);
+	if (fd < 0)
+		return false;
+	if (bytes <= SENT_MAX && os_socket_room_is_awaited(fd) &&
+	    os_socket_room_widen(fd, true, (uint32_t)bytes * COUNTED + COUNTED_ALWAYS,
+				 &rest->room) == 0)
+		rest->socket = fd;
+	else
+		os_close(fd);
+	return rest->socket >= 0;
+}
+
 /* One more call; false when there is no more to move, or no more time. */
 static bool move_more(struct rest *rest, long number, const uint64_t args[6], uint64_t *moved)
 {
@@ -53,43 +80,66 @@ static bool move_more(struct rest *rest, long number, const uint64_t args[6], ui
 
 static bool write_bytes(struct rest *rest, uint64_t fd, uint64_t from, uint64_t bytes)
 {
+	long number = rest->socket < 0 ? SYS_write : SYS_sendto;
+
 	for (uint64_t moved = 0; bytes; from += moved, bytes -= moved) {
-		if (!move_more(rest, SYS_write, (const uint64_t[6]){ fd, from, bytes }, &moved))
+		const uint64_t args[6] = { fd, from, bytes, MSG_DONTWAIT | MSG_NOSIGNAL };
+
+		if (!move_more(rest, number, args, &moved))
 			return false;
 	}
 	return true;
 }
 
 /* Whether the rest of a write can be written: `bytes`, or fewer. */
-static bool can_go_on(const struct inventory *inventory, uint64_t number, uint64_t bytes)
+static bool can_go_on(struct rest *rest, uint64_t number, uint64_t bytes)
 {
+	const struct inventory *inventory = rest->inventory;
+
 	assert(bytes);
-	return is_blocking_pipe(inventory->dir, number) &&
-	       descriptors_widen(&inventory->descriptors, &inventory->tables->descriptions,
-				 (int)number, bytes);
+	if (is_blocking_pipe(inventory->dir, number))
+		return descriptors_widen(&inventory->descriptors, &inventory->tables->descriptions,
+					 (int)number, bytes);
+	return is_socket(rest, number, bytes);
 }
 
-static void write_segments(struct rest *rest, const struct inventory *inventory,
-			   const struct user_regs_struct *registers)
+static void write_one(struct rest *rest, const struct user_regs_struct *registers)
+{
+	uint64_t left = registers->rdx - rest->done;
+
+	if (registers->rdx > rest->done && can_go_on(rest, registers->rdi, left))
+		write_bytes(rest, registers->rdi, registers->rsi + rest->done, left);
+}
+
+static void write_segments(struct rest *rest, uint64_t fd, uint64_t address, uint64_t count)
 {
 	struct iovec segments[SEGMENTS_MAX];
-	uint64_t skip = rest->done, count = registers->rdx, bytes = 0;
+	uint64_t skip = rest->done, bytes = 0;
 
 	if (count > SEGMENTS_MAX ||
-	    trace_read(rest->tracee->tid, registers->rsi, segments, count * sizeof(segments[0])))
+	    trace_read(rest->tracee->tid, address, segments, count * sizeof(segments[0])))
 		return;
 	for (uint64_t i = 0; i < count; i++)
 		bytes += segments[i].iov_len;
-	if (bytes <= rest->done || !can_go_on(inventory, registers->rdi, bytes - rest->done))
+	if (bytes <= rest->done || !can_go_on(rest, fd, bytes - rest->done))
 		return;
 	for (uint64_t i = 0; i < count; i++) {
 		uint64_t length = segments[i].iov_len, from = (uint64_t)segments[i].iov_base;
 		uint64_t there = skip < length ? skip : length;
 
 		skip -= there;
-		if (!write_bytes(rest, registers->rdi, from + there, length - there))
+		if (!write_bytes(rest, fd, from + there, length - there))
 			return;
 	}
+}
+
+/* Descriptors and ids go with the first byte of a message, so that the rest is bytes alone. */
+static void send_message(struct rest *rest, const struct user_regs_struct *registers)
+{
+	struct msghdr head;
+
+	if (trace_read(rest->tracee->tid, registers->rsi, &head, sizeof(head)) == 0)
+		write_segments(rest, registers->rdi, (uint64_t)head.msg_iov, head.msg_iovlen);
 }
 
 /* Calls that keep their position themselves, or fill a buffer from its begin. */
@@ -116,20 +166,29 @@ static void repeat(struct rest *rest, const struct user_regs_struct *registers)
 int cut_short_finish(struct tracee *tracee, struct remote_ptr at, const struct inventory *inventory)
 {
 	struct user_regs_struct *registers = &tracee->registers;
-	struct rest rest = { .tracee = tracee, .at = at, .done = registers->rax };
+	struct rest rest = { .tracee = tracee,
+			     .at = at,
+			     .inventory = inventory,
+			     .done = registers->rax,
+			     .socket = -1 };
 
 	assert(tracee->borrowed);
 	if ((int64_t)registers->rax <= 0)
 		return 0;
 	switch ((long)registers->orig_rax) {
 	case SYS_write:
-		if (registers->rax < registers->rdx &&
-		    can_go_on(inventory, registers->rdi, registers->rdx - rest.done))
-			write_bytes(&rest, registers->rdi, registers->rsi + rest.done,
-				    registers->rdx - rest.done);
+		write_one(&rest, registers);
+		break;
+	case SYS_sendto:
+		if (!(registers->r10 & MSG_DONTWAIT))
+			write_one(&rest, registers);
 		break;
 	case SYS_writev:
-		write_segments(&rest, inventory, registers);
+		write_segments(&rest, registers->rdi, registers->rsi, registers->rdx);
+		break;
+	case SYS_sendmsg:
+		if (!(registers->rdx & MSG_DONTWAIT))
+			send_message(&rest, registers);
 		break;
 	case SYS_getrandom:
 	case SYS_sendfile:
@@ -137,6 +196,9 @@ int cut_short_finish(struct tracee *tracee, struct remote_ptr at, const struct i
 		repeat(&rest, registers);
 		break;
 	}
+	if (rest.socket >= 0)
+		os_socket_room_narrow(rest.socket, &rest.room);
+	os_close(rest.socket);
 	registers->rax = rest.done;
 	return rest.result;
 }

@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -18,7 +20,7 @@ static struct held held;
 static int ends[2]; /* a pipe of both */
 static char bytes[BYTES + 1] = "0123456789abcdef";
 static struct iovec segments[3] = { { bytes, 3 }, { NULL, 0 }, { bytes + 8, 5 } };
-static uint8_t filled[128];
+static uint8_t filled[128], room[128];
 
 static bool begin(int flags)
 {
@@ -152,6 +154,73 @@ static void test_nobody_reads(void)
 	end();
 }
 
+static void set_nonblock(int fd, bool on)
+{
+	CHECK_EQ(fcntl(fd, F_SETFL, on ? O_NONBLOCK : 0), 0);
+}
+
+/* The other end of a stream may stand, so that the rest finds room in a full one. Its size is as before then. */
+static void check_stream(int reader, int writer)
+{
+	static char full[4096], found[4096];
+	uint64_t sent = 0, got = 0;
+	int before = 0, after = 0;
+	socklen_t length = sizeof(before);
+	struct msghdr head = { .msg_iov = segments, .msg_iovlen = 3 };
+	ssize_t r;
+
+	while ((r = send(writer, full, sizeof(full), MSG_DONTWAIT)) > 0)
+		sent += (uint64_t)r;
+	getsockopt(writer, SOL_SOCKET, SO_SNDBUF, &before, &length);
+	const uint64_t args[6] = { (uint64_t)writer, (uint64_t)bytes, 10 };
+	const uint64_t impatient[6] = { (uint64_t)writer, (uint64_t)bytes, 10, MSG_DONTWAIT };
+	const uint64_t message[6] = { (uint64_t)writer, (uint64_t)room };
+	const uint64_t hasty[6] = { (uint64_t)writer, (uint64_t)room, MSG_DONTWAIT };
+
+	CHECK_EQ(finish(SYS_sendto, 4, args), 10);
+	CHECK_EQ(finish(SYS_write, 9, args), 10);
+	CHECK_EQ(finish(SYS_sendto, 4, impatient), 4);
+	CHECK_EQ(trace_write(held.pid, (uint64_t)room, &head, sizeof(head)), 0);
+	CHECK_EQ(finish(SYS_sendmsg, 2, message), 8);
+	CHECK_EQ(finish(SYS_sendmsg, 2, hasty), 2);
+	getsockopt(writer, SOL_SOCKET, SO_SNDBUF, &after, &length);
+	CHECK_EQ(after, before);
+	for (set_nonblock(reader, false); got < sent; got += (uint64_t)r) {
+		r = read(reader, found, sent - got < sizeof(found) ? sent - got : sizeof(found));
+		CHECK_OR_RETURN(r > 0);
+	}
+	CHECK_EQ(recv(reader, found, 13, MSG_WAITALL), 13);
+	CHECK(memcmp(found, "4567899289abc", 13) == 0);
+	CHECK(recv(reader, found, 1, MSG_DONTWAIT) < 0);
+	set_nonblock(writer, true);
+	CHECK_EQ(finish(SYS_sendto, 4, args), 4);
+}
+
+static void test_streams(void)
+{
+	struct sockaddr_in name = { .sin_family = AF_INET };
+	socklen_t length = sizeof(name);
+	int listener = socket(AF_INET, SOCK_STREAM, 0), fd[4];
+
+	name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	CHECK_EQ(bind(listener, (struct sockaddr *)&name, sizeof(name)), 0);
+	CHECK_EQ(listen(listener, 1), 0);
+	CHECK_EQ(getsockname(listener, (struct sockaddr *)&name, &length), 0);
+	fd[1] = socket(AF_INET, SOCK_STREAM, 0);
+	CHECK_EQ(connect(fd[1], (struct sockaddr *)&name, sizeof(name)), 0);
+	fd[0] = accept(listener, NULL, NULL);
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, fd + 2), 0);
+	if (begin(O_CLOEXEC)) {
+		held.inventory.pid = held.pid;
+		check_stream(fd[0], fd[1]);
+		check_stream(fd[2], fd[3]);
+		end();
+	}
+	for (int i = 0; i < 4; i++)
+		close(fd[i]);
+	close(listener);
+}
+
 /* The rest goes behind what is there. */
 static void test_random(void)
 {
@@ -202,6 +271,7 @@ int main(void)
 	TEST(test_write_segments);
 	TEST(test_not_cut);
 	TEST(test_nobody_reads);
+	TEST(test_streams);
 	TEST(test_random);
 	TEST(test_between_files);
 	return test_end();

@@ -9,6 +9,7 @@
 #include "migrate/inet.h"
 #include "os/inet_datagrams.h"
 #include "os/inet_other.h"
+#include "os/socket_room.h"
 #include "wire/image_description.h"
 
 struct datagram_head {
@@ -18,6 +19,7 @@ struct datagram_head {
 
 _Static_assert(sizeof(struct datagram_head) == 36, "layout");
 
+#define ROOM_BYTES  (32u << 20) /* more than they count anywhere */
 #define HEADS_BYTES (sizeof(struct inet_piece_head) + sizeof(struct datagram_head))
 
 /* ---- source ---- */
@@ -99,7 +101,7 @@ bool inet_queue_is_piece(const uint8_t *piece, uint32_t length)
 
 int inet_queue_fill(int fd, bool is_lite, const struct contents *contents)
 {
-	struct os_inet_room before;
+	struct os_socket_room before;
 	uint32_t at = 0, length;
 	const uint8_t *piece;
 	bool is_wide = false;
@@ -112,12 +114,12 @@ int inet_queue_fill(int fd, bool is_lite, const struct contents *contents)
 		struct os_inet_way way = way_in(piece);
 
 		way.is_lite = is_lite;
-		r = is_wide ? 0 : os_inet_datagrams_widen(fd, &before);
+		r = is_wide ? 0 : os_socket_room_widen(fd, false, ROOM_BYTES, &before);
 		is_wide = is_wide || r == 0;
 		if (r == 0)
 			r = os_inet_datagrams_put(&way, piece + HEADS_BYTES, length - HEADS_BYTES);
 	}
-	int narrowed = is_wide ? os_inet_datagrams_narrow(fd, &before) : 0;
+	int narrowed = is_wide ? os_socket_room_narrow(fd, &before) : 0;
 
 	return r ? r : narrowed;
 }

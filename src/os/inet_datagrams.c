@@ -10,9 +10,6 @@
 
 #include "os/inet_other.h"
 
-#define ROOM_BYTES     (16 << 20)
-#define SO_BUF_LOCK_AT 72
-
 #ifndef IPV6_RECVORIGDSTADDR
 #define IPV6_RECVORIGDSTADDR 74
 #endif
@@ -149,21 +146,4 @@ int os_inet_datagrams_put(const struct os_inet_way *way, const uint8_t *bytes, s
 					  ? address_v4(v4)
 					  : (struct address){ { [ADDRESS_BYTES - 1] = 1 } };
 	return os_inet_packet_datagram(&here, bytes, length);
-}
-
-int os_inet_datagrams_widen(int fd, struct os_inet_room *before)
-{
-	int r = get(fd, SOL_SOCKET, SO_RCVBUF, &before->bytes);
-
-	if (r == 0)
-		r = get(fd, SOL_SOCKET, SO_BUF_LOCK_AT, &before->chosen);
-	return r ? r : set(fd, SOL_SOCKET, SO_RCVBUFFORCE, ROOM_BYTES);
-}
-
-/* The kernel takes half of the size that it counts. */
-int os_inet_datagrams_narrow(int fd, const struct os_inet_room *before)
-{
-	int r = set(fd, SOL_SOCKET, SO_RCVBUFFORCE, (int)(before->bytes / 2));
-
-	return r ? r : set(fd, SOL_SOCKET, SO_BUF_LOCK_AT, (int)before->chosen);
 }

@@ -25,11 +25,4 @@ int os_inet_datagrams_look(int fd, uint16_t port, os_inet_each_datagram each, vo
  */
 int os_inet_datagrams_put(const struct os_inet_way *way, const uint8_t *bytes, size_t length);
 
-/* Room for those that are put in, whatever they count here. The state that a later call takes back. */
-struct os_inet_room {
-	uint32_t bytes, chosen;
-};
-int os_inet_datagrams_widen(int fd, struct os_inet_room *before);
-int os_inet_datagrams_narrow(int fd, const struct os_inet_room *before);
-
 #endif

@@ -66,7 +66,6 @@ static void try(bool is_v6, bool is_any)
 {
 	static const uint8_t much[1500] = { 1, 2, 3 };
 	struct os_inet_end own, sender, there, other;
-	struct os_inet_room room;
 	int fd = make(is_v6, is_any, &own), from = make(is_v6, false, &sender);
 
 	look(fd, &own);
@@ -89,17 +88,14 @@ static void try(bool is_v6, bool is_any)
 	}
 	CHECK_EQ(value_of(fd, SOL_SOCKET, SO_PEEK_OFF), -1);
 	CHECK_EQ(value_of(fd, IPPROTO_IP, IP_RECVORIGDSTADDR), 0);
-	int copy = make(is_v6, is_any, &other), size = value_of(copy, SOL_SOCKET, SO_RCVBUF);
+	int copy = make(is_v6, is_any, &other);
 
-	CHECK_EQ(os_inet_datagrams_widen(copy, &room), 0);
 	for (int i = 0; i < 2; i++) {
 		seen[i].way.to.port = other.port;
 		if (i == 1) /* an address that is not here */
 			seen[i].way.to.address.byte[12] ^= 0x40;
 		CHECK_EQ(os_inet_datagrams_put(&seen[i].way, seen[i].bytes, seen[i].length), 0);
 	}
-	CHECK_EQ(os_inet_datagrams_narrow(copy, &room), 0);
-	CHECK_EQ(value_of(copy, SOL_SOCKET, SO_RCVBUF), size);
 	CHECK_EQ(poll(&(struct pollfd){ .fd = copy, .events = POLLIN }, 1, 5000), 1);
 	look(copy, &other);
 	CHECK_EQ(seen_count, 2);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Transfers that only a signal can cut short, and no signal comes: each of them is whole. */
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sys/random.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 
 #include "victims/victim.h"
 
@@ -35,6 +37,72 @@ static void *copy(void *unused)
 	return NULL;
 }
 
+/* ---- streams, whose readers are slower, and stand as well ---- */
+
+#define SENT (1u << 20)
+
+static struct stream {
+	int reader, writer;
+	pthread_t reads, writes;
+} streams[2];
+
+static void *take(void *argument)
+{
+	const struct stream *stream = argument;
+	static char bytes[2][16384];
+
+	while (recv(stream->reader, bytes[stream - streams], sizeof(bytes[0]), 0) > 0)
+		if (!over)
+			victim_nap();
+	return NULL;
+}
+
+static void *give(void *argument)
+{
+	static const char bytes[SENT];
+	const struct stream *stream = argument;
+
+	while (!over) {
+		if (send(stream->writer, bytes, SENT, MSG_NOSIGNAL) != SENT)
+			cut++;
+		if (write(stream->writer, bytes, SENT) != SENT)
+			cut++;
+	}
+	shutdown(stream->writer, SHUT_WR);
+	return NULL;
+}
+
+static void begin_streams(void)
+{
+	struct sockaddr_in name = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof(name);
+	int listener = socket(AF_INET, SOCK_STREAM, 0), pair[2];
+
+	VICTIM_CHECK(bind(listener, (struct sockaddr *)&name, length) == 0);
+	VICTIM_CHECK(listen(listener, 1) == 0);
+	VICTIM_CHECK(getsockname(listener, (struct sockaddr *)&name, &length) == 0);
+	streams[0].writer = socket(AF_INET, SOCK_STREAM, 0);
+	VICTIM_CHECK(connect(streams[0].writer, (struct sockaddr *)&name, length) == 0);
+	streams[0].reader = accept(listener, NULL, NULL);
+	close(listener);
+	VICTIM_CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+	streams[1].reader = pair[0];
+	streams[1].writer = pair[1];
+	for (int i = 0; i < 2; i++) {
+		pthread_create(&streams[i].reads, NULL, take, &streams[i]);
+		pthread_create(&streams[i].writes, NULL, give, &streams[i]);
+	}
+}
+
+static void end_streams(void)
+{
+	for (int i = 0; i < 2; i++) {
+		pthread_join(streams[i].writes, NULL);
+		pthread_join(streams[i].reads, NULL);
+	}
+}
+
 int main(void)
 {
 	static char bytes[BYTES];
@@ -49,12 +117,14 @@ int main(void)
 	VICTIM_CHECK(sendfile(to, from, &(off_t){ 0 }, BYTES) == BYTES);
 	pthread_create(&thread[0], NULL, draw, bytes);
 	pthread_create(&thread[1], NULL, copy, NULL);
+	begin_streams();
 	victim_ready();
 	while (victim_moved())
 		victim_nap();
 	over = true;
 	for (int i = 0; i < 2; i++)
 		pthread_join(thread[i], NULL);
+	end_streams();
 	for (int i = 0; i < 2; i++)
 		unlink(path[i]);
 	VICTIM_CHECK(!cut);
