@@ -398,15 +398,9 @@ static int settle(struct restore *restore, struct description *owner,
 				    has_parts(&ends[end]->image) ? &hands : NULL,
 				    &ends[end]->contents, queue_of(&ends[end]->image));
 	for (int end = 0; end < 2 && ends[end] && r == 0; end++) {
-		const struct unix_end_body body = unix_end_body(&ends[end]->image);
+		const struct os_unix_pair settled = unix_end_settled(&ends[end]->image);
 
-		r = os_unix_pair_set_sizes(owner->own[end], body.send_bytes, body.receive_bytes);
-		if (r == 0)
-			r = os_unix_pair_end(owner->own[end], body.flags & UNIX_END_READS,
-					     body.flags & UNIX_END_WRITES);
-		if (r == 0)
-			r = os_unix_pair_set_options(owner->own[end],
-						     body.flags >> UNIX_END_OPTIONS_SHIFT);
+		r = os_unix_pair_settle(owner->own[end], &settled);
 	}
 	return r;
 }

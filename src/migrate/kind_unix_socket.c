@@ -458,19 +458,22 @@ static int bind_name(struct restore *restore, struct description *description, i
 		 : 0;
 }
 
-/* All but the name. The buffers first: an end that is shut still has them. */
+/* All but the name. */
 static int settle(const struct description *description, int fd)
 {
 	const struct unix_socket_body body = unix_socket_body(&description->image);
 
-	assert(fd >= 0);
-	int r = os_unix_pair_set_sizes(fd, body.send_bytes, body.receive_bytes);
+	/* Those of one that has parts come after its messages. */
+	uint32_t options = body.flags & SOCKET_PARTS ? 0 : body.flags >> SOCKET_OPTIONS_SHIFT;
+	const struct os_unix_pair settled = { .send_bytes = body.send_bytes,
+					      .receive_bytes = body.receive_bytes,
+					      .reads_end = body.flags & SOCKET_READS_END,
+					      .writes_end = body.flags & SOCKET_WRITES_END,
+					      .options = options };
 
-	if (r == 0)
-		r = os_unix_pair_end(fd, body.flags & SOCKET_READS_END,
-				     body.flags & SOCKET_WRITES_END);
-	if (r == 0 && !(body.flags & SOCKET_PARTS)) /* else they come after the messages */
-		r = os_unix_pair_set_options(fd, body.flags >> SOCKET_OPTIONS_SHIFT);
+	assert(fd >= 0);
+	int r = os_unix_pair_settle(fd, &settled);
+
 	return r ? r : os_open_set_flags(fd, description->image.flags);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "migrate/descriptions.h"
+#include "os/unix_pair.h"
 
 /* An end of a pair or connection of Unix sockets, of kind_unix_pair.c, as an image tells of it. */
 enum unix_end_flag {
@@ -39,6 +40,18 @@ static inline struct unix_end_body unix_end_body(const struct image_description 
 	_Static_assert(sizeof(body) <= IMAGE_BODY_BYTES, "it is the body");
 	memcpy(&body, image->body, sizeof(body));
 	return body;
+}
+
+/* For os_unix_pair_settle(). */
+static inline struct os_unix_pair unix_end_settled(const struct image_description *image)
+{
+	const struct unix_end_body body = unix_end_body(image);
+
+	return (struct os_unix_pair){ .send_bytes = body.send_bytes,
+				      .receive_bytes = body.receive_bytes,
+				      .reads_end = body.flags & UNIX_END_READS,
+				      .writes_end = body.flags & UNIX_END_WRITES,
+				      .options = body.flags >> UNIX_END_OPTIONS_SHIFT };
 }
 
 #endif

@@ -221,13 +221,9 @@ static int refuse_connecting(int r, struct refusal *refusal)
 /* Settings that an end can have once it is connected. A full queue does not hold up the target. */
 static int settle(const struct description *description, int fd)
 {
-	const struct unix_end_body body = unix_end_body(&description->image);
-	int r = os_unix_pair_set_sizes(fd, body.send_bytes, body.receive_bytes);
+	const struct os_unix_pair end = unix_end_settled(&description->image);
+	int r = os_unix_pair_settle(fd, &end);
 
-	if (r == 0)
-		r = os_unix_pair_end(fd, body.flags & UNIX_END_READS, body.flags & UNIX_END_WRITES);
-	if (r == 0)
-		r = os_unix_pair_set_options(fd, body.flags >> UNIX_END_OPTIONS_SHIFT);
 	return r ? r : os_open_set_flags(fd, description->image.flags);
 }
 

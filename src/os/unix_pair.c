@@ -228,18 +228,25 @@ static int on_socket(const struct nlmsghdr *head, void *ctx)
 	return telling->result ? MNL_CB_STOP : MNL_CB_OK;
 }
 
-int os_unix_pair_each(int (*each)(void *ctx, uint32_t inode, uint32_t peer), void *ctx)
+/* The kernel tells of all sockets in these states. */
+static int list(uint32_t states, uint32_t show, mnl_cb_t on_answer, void *ctx)
 {
 	uint8_t buffer[OS_NETLINK_ASK_BYTES];
 	struct nlmsghdr *head = os_netlink_ask_begin(buffer, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP);
 	struct unix_diag_req *body = mnl_nlmsg_put_extra_header(head, sizeof(*body));
+
+	body->sdiag_family = AF_UNIX;
+	body->udiag_states = states;
+	body->udiag_show = show;
+	return os_netlink_ask(NETLINK_SOCK_DIAG, head, on_answer, ctx);
+}
+
+int os_unix_pair_each(int (*each)(void *ctx, uint32_t inode, uint32_t peer), void *ctx)
+{
 	struct telling telling = { each, ctx, 0 };
 
 	assert(each);
-	body->sdiag_family = AF_UNIX;
-	body->udiag_states = UINT32_MAX;
-	body->udiag_show = UDIAG_SHOW_PEER;
-	int r = os_netlink_ask(NETLINK_SOCK_DIAG, head, on_socket, &telling);
+	int r = list(UINT32_MAX, UDIAG_SHOW_PEER, on_socket, &telling);
 
 	return r ? r : telling.result;
 }
@@ -275,16 +282,10 @@ int os_unix_pair_each_waiting(int (*each)(void *ctx, uint32_t listener, uint32_t
 					  uint32_t inode),
 			      void *ctx)
 {
-	uint8_t buffer[OS_NETLINK_ASK_BYTES];
-	struct nlmsghdr *head = os_netlink_ask_begin(buffer, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP);
-	struct unix_diag_req *body = mnl_nlmsg_put_extra_header(head, sizeof(*body));
 	struct telling_waiting telling = { each, ctx, 0 };
 
 	assert(each);
-	body->sdiag_family = AF_UNIX;
-	body->udiag_states = 1u << STATE_LISTENS;
-	body->udiag_show = UDIAG_SHOW_ICONS;
-	int r = os_netlink_ask(NETLINK_SOCK_DIAG, head, on_listener, &telling);
+	int r = list(1u << STATE_LISTENS, UDIAG_SHOW_ICONS, on_listener, &telling);
 
 	return r ? r : telling.result;
 }
@@ -344,4 +345,13 @@ int os_unix_pair_end(int fd, bool reading, bool writing)
 					       : SHUT_WR)
 		       ? -errno
 		       : 0;
+}
+
+int os_unix_pair_settle(int fd, const struct os_unix_pair *end)
+{
+	int r = os_unix_pair_set_sizes(fd, end->send_bytes, end->receive_bytes);
+
+	if (r == 0)
+		r = os_unix_pair_end(fd, end->reads_end, end->writes_end);
+	return r ? r : os_unix_pair_set_options(fd, end->options);
 }

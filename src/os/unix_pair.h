@@ -70,5 +70,7 @@ bool os_unix_pair_has_urgent(int fd);
 
 int os_unix_pair_set_sizes(int fd, uint32_t send_bytes, uint32_t receive_bytes);
 int os_unix_pair_end(int fd, bool reading, bool writing);
+/* Its sizes, what is shut and its options are those then, in this order: one that is shut still has its sizes. */
+int os_unix_pair_settle(int fd, const struct os_unix_pair *end);
 
 #endif

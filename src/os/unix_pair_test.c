@@ -217,6 +217,23 @@ static void test_types(void)
 	}
 }
 
+/* As another one is looked at. */
+static void test_settle(void)
+{
+	const struct os_unix_pair wanted = {
+		.send_bytes = 100000, .receive_bytes = 200000, .writes_end = true, .options = 9
+	};
+	struct os_unix_pair end;
+	int pair[2];
+
+	make(pair);
+	CHECK_EQ(os_unix_pair_settle(pair[0], &wanted), 0);
+	CHECK_EQ(os_unix_pair_look(pair[0], &end), 0);
+	CHECK(end.send_bytes == 100000 && end.receive_bytes == 200000 && !end.reads_end &&
+	      end.writes_end && end.options == 9);
+	close_both(pair);
+}
+
 /* Options that are on or off. */
 static void test_options(void)
 {
@@ -246,6 +263,7 @@ int main(void)
 	TEST(test_each);
 	TEST(test_waiting);
 	TEST(test_types);
+	TEST(test_settle);
 	TEST(test_options);
 	return test_end();
 }
