@@ -49,7 +49,7 @@ static bool is_blocking_pipe(int dir, uint64_t number)
 }
 
 /* Makes room for the rest in the socket: the process at its other end may stand as well. */
-static bool is_socket(struct rest *rest, uint64_t number, uint64_t bytes)
+static bool widen_socket(struct rest *rest, uint64_t number, uint64_t bytes)
 {
 	int fd = os_pid_descriptor(rest->inventory->pid, (int)number);
 
@@ -100,7 +100,7 @@ static bool can_go_on(struct rest *rest, uint64_t number, uint64_t bytes)
 	if (is_blocking_pipe(inventory->dir, number))
 		return descriptors_widen(&inventory->descriptors, &inventory->tables->descriptions,
 					 (int)number, bytes);
-	return is_socket(rest, number, bytes);
+	return widen_socket(rest, number, bytes);
 }
 
 static void write_one(struct rest *rest, const struct user_regs_struct *registers)
