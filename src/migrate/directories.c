@@ -61,9 +61,9 @@ static int read_root(struct inventory *inventory, struct refusal *refusal)
 			   "the root directory of the process (chroot), %.200s, was deleted", path);
 }
 
-/* One directory of a thread that has its own. Its id; 0: the thread has ended; or a refusal. */
+/* One directory of a thread that has its own: its link and its name. Its id; 0: the thread has ended; or a refusal. */
 static int add_of_thread(struct inventory *inventory, pid_t tid, const char *which,
-			 struct refusal *refusal)
+			 const char *what, struct refusal *refusal)
 {
 	struct files *files = &inventory->tables->files;
 	char name[40], path[IMAGE_PATH_MAX];
@@ -72,7 +72,7 @@ static int add_of_thread(struct inventory *inventory, pid_t tid, const char *whi
 	snprintf(name, sizeof(name), "task/%d/%s", (int)tid, which);
 	if (procdir_link(inventory->dir, name, path, sizeof(path)) == -ENOENT)
 		return 0;
-	int r = read_link(inventory, name, "working directory", path, &status, refusal);
+	int r = read_link(inventory, name, what, path, &status, refusal);
 
 	if (r)
 		return r;
@@ -81,9 +81,9 @@ static int add_of_thread(struct inventory *inventory, pid_t tid, const char *whi
 
 	if (id > 0 && files_find(files, (uint32_t)id)->image.use & IMAGE_FILE_DELETED)
 		return refusal_set(refusal, EDVSPROCSTS,
-				   "thread %d has a directory of its own, %.200s, which was "
-				   "deleted: that is not carried",
-				   (int)tid, path);
+				   "thread %d has a %s of its own, %.200s, which was deleted: "
+				   "that is not carried",
+				   (int)tid, what, path);
 	return id;
 }
 
@@ -97,14 +97,14 @@ static int read_of_threads(struct inventory *inventory, struct refusal *refusal)
 
 		if (!thread->is_apart)
 			continue;
-		r = add_of_thread(inventory, thread->tid, "cwd", refusal);
+		r = add_of_thread(inventory, thread->tid, "cwd", "working directory", refusal);
 		thread->cwd_file = r > 0 ? (uint32_t)r : 0;
 		snprintf(name, sizeof(name), "task/%d/root", (int)thread->tid);
 		if (r <= 0 ||
 		    (procdir_link(inventory->dir, name, path, sizeof(path)) == 1 && path[0] == '/'))
 			continue;
 		inventory->tables->files.changed_root = true;
-		r = add_of_thread(inventory, thread->tid, "root", refusal);
+		r = add_of_thread(inventory, thread->tid, "root", "root directory", refusal);
 		thread->root_file = r > 0 ? (uint32_t)r : 0;
 	}
 	return r < 0 ? r : 0;
@@ -155,6 +155,14 @@ int directories_check_apart(const struct inventory *inventory, uint32_t index,
 				"their process, which is not carried",
 				(int)inventory->thread[i].tid, (int)inventory->thread[index].tid);
 	return 0;
+}
+
+bool directories_are_apart(const struct inventory *inventory)
+{
+	for (uint32_t i = 1; i < inventory->thread_count; i++)
+		if (inventory->thread[i].is_apart)
+			return true;
+	return false;
 }
 
 int directories_check_other(const struct inventory *inventory, pid_t other, struct refusal *refusal)

@@ -16,6 +16,9 @@ int directories_read(struct inventory *inventory, struct refusal *refusal);
 int directories_check_apart(const struct inventory *inventory, uint32_t index,
 			    struct refusal *refusal);
 
+/* Whether there are any. */
+bool directories_are_apart(const struct inventory *inventory);
+
 /* Whether any of those has them in common with another process. */
 int directories_check_other(const struct inventory *inventory, pid_t other,
 			    struct refusal *refusal);

@@ -85,7 +85,7 @@ static void test_read(void)
 	CHECK_EQ(fitness_check_again(inventory, &refusal), 0);
 	const struct inventory_thread *thread = &inventory->thread[1];
 
-	CHECK(thread->is_apart && thread->umask == 077);
+	CHECK(thread->is_apart && thread->umask == 077 && directories_are_apart(inventory));
 	CHECK_EQ(directories_read(inventory, &refusal), 0);
 	const struct file *file = files_find(&tables.files, thread->cwd_file);
 

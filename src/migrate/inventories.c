@@ -66,12 +66,15 @@ static int check_apart(const struct inventories *all, struct refusal *refusal)
 {
 	int r = 0;
 
-	for (uint32_t i = 0; i < all->count; i++)
+	for (uint32_t i = 0; i < all->count && r == 0; i++) {
+		if (!directories_are_apart(all->inventory[i]))
+			continue;
 		for (uint32_t k = 0; k < all->count && r == 0; k++)
 			if (i != k)
 				r = directories_check_other(all->inventory[i],
 							    inventory_task(all->inventory[k]),
 							    refusal);
+	}
 	return r;
 }
 
