@@ -139,8 +139,8 @@ static int read_ring(struct taking *taking)
 	uint64_t bytes = taking->map->end - taking->map->start;
 
 	if (trace_read(taking->pid, taking->map->start, taking->ring, bytes))
-		return refuse(taking, "whose ring cannot be read");
-	return aio_ring_ok(taking->ring, bytes) ? 0 : refuse(taking, "whose ring is damaged");
+		return refuse(taking, "with a ring that cannot be read");
+	return aio_ring_ok(taking->ring, bytes) ? 0 : refuse(taking, "with a ring that is damaged");
 }
 
 static int run(struct taking *taking)
@@ -163,7 +163,7 @@ static int check_context(struct taking *taking)
 		return r;
 	return calls_result(taking->calls, asked) == 0
 		       ? 0
-		       : refuse(taking, "that is another process's, whose ring it has mapped");
+		       : refuse(taking, "that is another process's: it has mapped the ring alone");
 }
 
 /* Requests until no more is given on the CPU that the process is on. */
@@ -250,7 +250,7 @@ static int write_ring(struct taking *taking)
 
 	if (r == 0)
 		r = write_head(taking, ring->head);
-	return r ? refuse(taking, "whose ring cannot be written") : 0;
+	return r ? refuse(taking, "with a ring that cannot be written") : 0;
 }
 
 /* The requests that follow have all room: the events are kept here meanwhile. */
@@ -261,7 +261,7 @@ static int run_requests(struct taking *taking, uint32_t count)
 
 	assert(count > kept);
 	if (write_head(taking, ring->tail))
-		return refuse(taking, "whose ring cannot be written");
+		return refuse(taking, "with a ring that cannot be written");
 	add_requests(taking->calls, taking->map, taking->fd, count - kept, true);
 	add_requests(taking->calls, taking->map, taking->fd, kept, false);
 	return run(taking);
@@ -326,8 +326,9 @@ static int settle(struct taking *taking)
 static int take_one(struct taking *taking)
 {
 	const uint32_t needed = IMAGE_MAP_READ | IMAGE_MAP_WRITE;
-	int r = (taking->map->flags & needed) == needed ? check_context(taking)
-							: refuse(taking, "whose ring is protected");
+	int r = (taking->map->flags & needed) == needed
+			? check_context(taking)
+			: refuse(taking, "with a ring that is protected");
 
 	if (r)
 		return r;

@@ -72,7 +72,7 @@ static void test_leave(void)
 	      page.ring.event[1].data == 3);
 }
 
-/* In a ring whose tail is elsewhere, also across its end. */
+/* In a ring with another tail, also across its end. */
 static void test_put(void)
 {
 	static union {

@@ -280,7 +280,7 @@ static int describe_all(struct look *look)
 	return r;
 }
 
-/* Kinds whose descriptions are looked at together, before each is checked alone: each kind once. */
+/* Kinds with descriptions that are looked at together, before each is checked alone: each kind once. */
 static int meet(struct descriptions *descriptions, struct refusal *refusal)
 {
 	uint64_t met = 0;

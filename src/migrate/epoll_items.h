@@ -48,7 +48,7 @@ bool epoll_items_next(struct epoll_cursor *cursor, struct epoll_item *item);
 bool epoll_item_has_fired(const struct epoll_item *item);
 bool epoll_item_tells_edges(const struct epoll_item *item);
 
-/* Source: marks items whose number stands for another description than the one added. 0 or a result of calls_run(). */
+/* Source: marks items with a number that was closed or stands for another description. 0 or a result of calls_run(). */
 int epoll_probe_numbers(struct calls *calls, int epoll, struct epoll_items *items);
 
 /*
