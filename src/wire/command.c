@@ -2,7 +2,7 @@
 
 /*
  * The bytes of a directory command, in the order of the struct. Decoding checks the form only:
- * version, kind, termination of the name, zero padding. Whether the numbers make sense is for
+ * version, kind, termination of the name, a list that is zero behind its end. Whether the numbers make sense is for
  * directory_check(), so that the proposer of a senseless command is told which one it was.
  */
 
@@ -126,7 +126,11 @@ void command_encode(const struct command *cmd, uint8_t buf[COMMAND_BYTES])
 	put32(&c, cmd->by_gid);
 	put32(&c, cmd->gid);
 	put16(&c, cmd->mode);
-	assert(c.out + sizeof(cmd->pad) == buf + COMMAND_BYTES);
+	assert(cmd->fellows <= COMMAND_FELLOWS_MAX);
+	put16(&c, cmd->fellows);
+	for (int i = 0; i < COMMAND_FELLOWS_MAX; i++)
+		put32(&c, i < cmd->fellows ? (uint32_t)cmd->fellow[i] : 0);
+	assert(c.out == buf + COMMAND_BYTES);
 }
 
 static void command_get(struct command *cmd, struct cursor *c)
@@ -157,6 +161,24 @@ static void command_get(struct command *cmd, struct cursor *c)
 	cmd->by_gid = get32(c);
 	cmd->gid = get32(c);
 	cmd->mode = get16(c);
+	cmd->fellows = get16(c);
+	for (int i = 0; i < COMMAND_FELLOWS_MAX; i++)
+		cmd->fellow[i] = (int32_t)get32(c);
+}
+
+/* One command has one form. */
+static bool has_form(const struct command *cmd)
+{
+	if (cmd->kind == COMMAND_NONE || cmd->kind > COMMAND_LAST)
+		return false;
+	if (!memchr(cmd->name, 0, sizeof(cmd->name)))
+		return false;
+	if (cmd->fellows > (cmd->kind == COMMAND_MOVE_START ? COMMAND_FELLOWS_MAX : 0))
+		return false;
+	for (int i = cmd->fellows; i < COMMAND_FELLOWS_MAX; i++)
+		if (cmd->fellow[i])
+			return false;
+	return true;
 }
 
 int command_decode(struct command *cmd, const uint8_t *buf, size_t len)
@@ -164,19 +186,16 @@ int command_decode(struct command *cmd, const uint8_t *buf, size_t len)
 	struct cursor c = { .in = buf };
 	struct command read = { 0 };
 
+	/* Another version may have another length. */
+	if (len >= 2 && (buf[0] | buf[1] << 8) != COMMAND_VERSION)
+		return -EPROTO;
 	if (len != COMMAND_BYTES)
 		return -EBADMSG;
 	command_get(&read, &c);
-	assert(c.in + sizeof(read.pad) == buf + COMMAND_BYTES);
-	if (read.version != COMMAND_VERSION)
-		return -EPROTO;
-	if (read.kind == COMMAND_NONE || read.kind > COMMAND_LAST)
+	assert(c.in == buf + COMMAND_BYTES);
+	assert(read.version == COMMAND_VERSION);
+	if (!has_form(&read))
 		return -EBADMSG;
-	if (!memchr(read.name, 0, sizeof(read.name)))
-		return -EBADMSG;
-	for (size_t i = 0; i < sizeof(read.pad); i++)
-		if (c.in[i])
-			return -EBADMSG;
 	*cmd = read;
 	return 0;
 }

@@ -13,8 +13,9 @@
 #include "base/address.h"
 #include "wire/shm.h"
 
-#define COMMAND_VERSION 5
-#define COMMAND_BYTES	128u
+#define COMMAND_VERSION	    6
+#define COMMAND_BYTES	    256u
+#define COMMAND_FELLOWS_MAX 32 /* endpoints that move along with another one */
 
 enum command_kind {
 	COMMAND_NONE = 0,
@@ -26,10 +27,11 @@ enum command_kind {
 	COMMAND_DC_REMOVE = 4,
 	COMMAND_ADD_NODE = 5,
 	COMMAND_DEL_NODE = 6,
-	COMMAND_BIND = 7,	  /* dcid, p_nr, node, lpid, vpid, misc, bind_kind, name */
-	COMMAND_UNBIND = 8,	  /* dcid, p_nr, generation (or ANY), flags */
-	COMMAND_MOVE_START = 9,	  /* dcid, p_nr, generation (or ANY), target (-1 unknown), flags */
-	COMMAND_MOVE_COMMIT = 10, /* dcid, p_nr, generation, target, move, lpid (by hand) */
+	COMMAND_BIND = 7,   /* dcid, p_nr, node, lpid, vpid, misc, bind_kind, name */
+	COMMAND_UNBIND = 8, /* dcid, p_nr, generation (or ANY), flags */
+	/* dcid, p_nr, generation (or ANY), target (-1 unknown), flags, fellows */
+	COMMAND_MOVE_START = 9,
+	COMMAND_MOVE_COMMIT = 10,   /* dcid, p_nr, generation, target, move, lpid (by hand) */
 	COMMAND_MOVE_ROLLBACK = 11, /* dcid, p_nr, generation, move */
 	COMMAND_SYNC = 12, /* changes nothing: a node that applies it has applied all before it */
 	COMMAND_DC_ADDRESS =
@@ -82,13 +84,15 @@ struct command {
 	uint32_t by_uid, by_gid;
 	uint32_t gid;  /* DC_CREATE: of the DC */
 	uint16_t mode; /* DC_CREATE */
-	uint8_t pad[2];
+	/* MOVE_START: so many endpoints of the DC move along, each named with its life (_ENDPOINT); the rest is 0. */
+	uint16_t fellows;
+	int32_t fellow[COMMAND_FELLOWS_MAX];
 };
 
 _Static_assert(sizeof(struct command) == COMMAND_BYTES, "a command has one size");
 
 /*
- * Checks version, kind, padding and termination of bytes that arrived; on refusal *cmd is untouched.
+ * Checks version, kind, list and termination of bytes that arrived; on refusal *cmd is untouched.
  * Numbers out of range pass: directory_check() names them. 0, -EPROTO (it is of another version) or -EBADMSG.
  */
 int command_decode(struct command *cmd, const uint8_t *buf, size_t len);

@@ -75,6 +75,34 @@ static void test_join(void)
 	CHECK(memcmp(&sent, &got, sizeof(sent)) == 0);
 }
 
+/* A START names those that move along; no other command has a list, and behind its end there is nothing. */
+static void test_fellows(void)
+{
+	struct command sent = { .version = COMMAND_VERSION,
+				.kind = COMMAND_MOVE_START,
+				.target = 2,
+				.fellows = COMMAND_FELLOWS_MAX },
+		       got;
+	uint8_t buf[COMMAND_BYTES];
+
+	for (int i = 0; i < COMMAND_FELLOWS_MAX; i++)
+		sent.fellow[i] = -7 + i;
+	command_encode(&sent, buf);
+	memset(&got, 0xee, sizeof(got));
+	CHECK_EQ(command_decode(&got, buf, sizeof(buf)), 0);
+	CHECK(memcmp(&sent, &got, sizeof(sent)) == 0);
+	buf[2] = COMMAND_MOVE_COMMIT;
+	CHECK_EQ(command_decode(&got, buf, sizeof(buf)), -EBADMSG);
+	sent.fellows = 2;
+	command_encode(&sent, buf);
+	CHECK_EQ(command_decode(&got, buf, sizeof(buf)), 0);
+	CHECK(got.fellow[1] == -6 && !got.fellow[2]);
+	buf[offsetof(struct command, fellows)] = COMMAND_FELLOWS_MAX + 1;
+	CHECK_EQ(command_decode(&got, buf, sizeof(buf)), -EBADMSG);
+	buf[offsetof(struct command, fellows)] = 1;
+	CHECK_EQ(command_decode(&got, buf, sizeof(buf)), -EBADMSG);
+}
+
 static void test_layout_is_little_endian(void)
 {
 	struct command sent = sample();
@@ -132,6 +160,7 @@ int main(void)
 {
 	TEST(test_round_trip);
 	TEST(test_join);
+	TEST(test_fellows);
 	TEST(test_layout_is_little_endian);
 	TEST(test_encode_ends_the_name);
 	TEST(test_refusals);

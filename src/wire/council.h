@@ -18,8 +18,8 @@
  *	56 offset 8  STATE: of this part; HELLO: the protocols that the sender speaks, least | most << 16
  *
  *	HELLO    -                 how far my state goes
- *	COMMAND  commands 128 each shall be numbered, in this order: 1 to COUNCIL_BATCH_MAX
- *	JOIN     command 128       I have the state; its NODE_JOIN shall be numbered
+ *	COMMAND  commands 256 each shall be numbered, in this order: 1 to COUNCIL_BATCH_MAX
+ *	JOIN     command 256       I have the state; its NODE_JOIN shall be numbered
  *	HELD     -                 I hold all that was numbered up to `heard`; also said aside, out of the order
  *	ASK      -                 your state as of here
  *	STATE    part of a state
@@ -30,7 +30,7 @@
 
 #include "wire/command.h"
 
-#define COUNCIL_VERSION	    3
+#define COUNCIL_VERSION	    4
 #define COUNCIL_HEAD	    64u
 #define COUNCIL_HAS_STATE   1u	   /* the sender has a state */
 #define COUNCIL_HAS_GROWN   2u	   /* and in it a majority was there once */

@@ -15,8 +15,8 @@
  *
  *	HELLO    member -> sequencer   node 4, 0 4, secret 8, address 16, name 16, speaker 16
  *	WELCOME  sequencer -> member   result 4 (0 or negative errno; then the connection ends), protocol 4
- *	COMMAND  member -> sequencer   command 128
- *	DELIVER  sequencer -> member   order 8, command 128
+ *	COMMAND  member -> sequencer   command 256
+ *	DELIVER  sequencer -> member   order 8, command 256
  *	ASK      sequencer -> member   token 8: your state as of the last DELIVER before this
  *	STATE    member -> sequencer   token 8, order 8, state
  *	RESTORE  sequencer -> member   order 8, state
@@ -38,7 +38,7 @@
 #include "wire/command.h"
 #include "wire/protocol.h"
 
-#define GROUP_VERSION	    6
+#define GROUP_VERSION	    7
 #define GROUP_HEADER_BYTES  8u
 #define GROUP_STATE_MAX	    (4u << 20)
 #define GROUP_NAME_BYTES    16u

@@ -16,7 +16,7 @@ static int decode(enum group_kind kind, uint32_t bytes, struct group_header *hea
 
 static void test_header_layout(void)
 {
-	static const uint8_t want[] = { GROUP_VERSION, 0, 4, 0, 136, 0, 0, 0 };
+	static const uint8_t want[] = { GROUP_VERSION, 0, 4, 0, 8, 1, 0, 0 };
 	struct group_header header = { 0 };
 	uint8_t buf[GROUP_HEADER_BYTES];
 

@@ -32,7 +32,7 @@
 #define HANDOVER_HEAD_BYTES 40u
 #define HANDOVER_FD_MAX	    (1 << 20)
 #ifndef HANDOVER_VERSION
-#define HANDOVER_VERSION 13u
+#define HANDOVER_VERSION 14u
 #endif
 
 enum handover_kind {

@@ -16,8 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROTOCOL_LEAST 7u
-#define PROTOCOL_MOST  7u
+#define PROTOCOL_LEAST 8u
+#define PROTOCOL_MOST  8u
 
 #define DIRECTORY_VERSION 8u /* core/directory_image.c */
 #define LANE_VERSION	  1u /* wire/lane.h: a lane's HELLO says the protocol */

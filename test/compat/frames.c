@@ -385,10 +385,18 @@ static const struct command all = { .version = COMMAND_VERSION,
 				    .warnmsg = 21,
 				    .name = "everything",
 				    .secret = 22 };
+static const struct command several = { .version = COMMAND_VERSION,
+					.kind = COMMAND_MOVE_START,
+					.origin = 1,
+					.p_nr = 10,
+					.target = 2,
+					.fellows = 3,
+					.fellow = { 11, -3, 70000 } };
 
 static const struct compat_sample commands[] = {
 	SAMPLE("join", write_command, read_command, join),
 	SAMPLE("every field", write_command, read_command, all),
+	SAMPLE("several", write_command, read_command, several),
 };
 const struct compat_format compat_command = { "command", COMMAND_VERSION, commands, COUNT(commands),
 					      0 };
