@@ -33,6 +33,10 @@
  * than the current one is refused (EDVSMIGRATE); 0 means "whichever is current" (by hand). A move
  * started by hand is committed by hand, one started by dvs migrate by its number; either may be
  * rolled back by hand at any time before its commit.
+ *
+ * A START may name *fellows*: other endpoints of the DC on the same node, which move along. All of them have the number
+ * of the move, and it is decided of all by one command: the COMMIT or ROLLBACK that names any of them, the leaving of
+ * the target, or the end of one, which rolls the move of the others back.
  */
 
 #include <stdbool.h>

@@ -166,10 +166,16 @@ int directory_unbind_check(const struct directory *dir, const struct command *cm
 
 void directory_unbind_apply(struct directory_change *change, const struct command *cmd)
 {
+	bool was_moving = directory_slot(change->dir, cmd)->moving;
+
 	CORE_ASSERT(change->dir->dc[cmd->dcid].running);
 	directory_result_slot(change, directory_slot(change->dir, cmd));
-	if (cmd->flags & COMMAND_FLAG_STATED)
+	if (cmd->flags & COMMAND_FLAG_STATED) {
 		directory_statement_end(change, cmd->dcid, cmd->p_nr);
-	else
-		directory_slot_end(change, cmd->dcid, cmd->p_nr);
+		return;
+	}
+	directory_slot_end(change, cmd->dcid, cmd->p_nr);
+	/* Its fellows stay where they are: they move with it, or not at all. */
+	if (was_moving)
+		directory_move_roll_back(change, cmd->dcid, change->result->move);
 }

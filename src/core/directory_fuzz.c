@@ -51,6 +51,10 @@ static void make_command(struct command *cmd, const uint8_t *in)
 	cmd->by_uid = in[10] / 128;
 	cmd->lpid = 100 + in[3];
 	cmd->vpid = cmd->lpid;
+	if (cmd->kind == COMMAND_MOVE_START)
+		cmd->fellows = in[9] % 3;
+	for (int i = 0; i < cmd->fellows; i++)
+		cmd->fellow[i] = _ENDPOINT(in[9 + i] / 64, in[10 + i] % 16 - 4);
 	memcpy(cmd->name, "fuzz", 5);
 	cmd->name[3] = (char)in[2];
 }
@@ -70,6 +74,23 @@ static void check_owners(const struct directory *dir)
 			must(ep->node >= 0 && ep->node < NR_NODES);
 			must(dir->node[ep->node].up);
 		}
+	}
+}
+
+/* Endpoints that move with one number are at one node, and on their way to one. */
+static void check_moves(const struct directory *dir)
+{
+	for (int dcid = 0; dcid < SHM_DCS; dcid++) {
+		const struct directory_endpoint *slot = dir->dc[dcid].slot;
+
+		for (int a = 0; a < SHM_SLOTS; a++)
+			for (int b = 0; b < a && slot[a].moving; b++) {
+				if (!slot[b].moving || slot[b].move != slot[a].move)
+					continue;
+				must(slot[a].node == slot[b].node);
+				must(slot[a].target == slot[b].target);
+				must(!slot[a].by_hand && !slot[b].by_hand);
+			}
 	}
 }
 
@@ -120,6 +141,7 @@ static void apply_commands(const uint8_t *data, size_t size)
 	}
 	check_owners(&table);
 	check_services(&table);
+	check_moves(&table);
 	check_survives(&table);
 }
 
@@ -129,7 +151,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (!(data[0] & 1))
 		apply_commands(data + 1, size - 1);
-	else if (!directory_decode(&table, data + 1, size - 1))
+	else if (!directory_decode(&table, data + 1, size - 1)) {
+		check_moves(&table);
 		check_survives(&table);
+	}
 	return 0;
 }

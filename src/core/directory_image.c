@@ -300,6 +300,24 @@ static bool get_slots(struct image_cursor *c, struct directory_dc *dc)
 }
 _Static_assert(SHM_SLOTS == 256, "any byte is a slot's index");
 
+/* Of two endpoints of a DC: those that move with one number are at one node, and on their way to one. */
+static bool moves_agree(const struct directory_endpoint *a, const struct directory_endpoint *b)
+{
+	if (!a->moving || !b->moving || a->move != b->move)
+		return true;
+	CORE_ASSERT(a->bound && b->bound);
+	return a->node == b->node && a->target == b->target && !a->by_hand && !b->by_hand;
+}
+
+static bool moves_are_valid(const struct directory_dc *dc)
+{
+	for (int a = 0; a < SHM_SLOTS; a++)
+		for (int b = 0; b < a && dc->slot[a].moving; b++)
+			if (!moves_agree(&dc->slot[a], &dc->slot[b]))
+				return false;
+	return true;
+}
+
 static bool dc_is_valid(const struct directory_dc *dc)
 {
 	return dc->running <= 1 && dc->serve <= 1 && dc->generation && dc->nr_procs >= 1 &&
@@ -333,7 +351,7 @@ static bool get_dc(struct image_cursor *c, struct directory *dir, int *last)
 	dc->owner.mode = (uint32_t)get(c, 2);
 	if (!get_name(c, dc->name) || c->short_of || !dc_is_valid(dc) || !get_services(c, dc))
 		return false;
-	return get_slots(c, dc);
+	return get_slots(c, dc) && moves_are_valid(dc);
 }
 
 static bool get_nodes(struct image_cursor *c, struct directory *dir)

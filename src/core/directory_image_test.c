@@ -81,11 +81,35 @@ static void test_broken_bytes(void)
 	CHECK_EQ(directory_decode(&copy, bytes, len), 0);
 }
 
+/* A table in which endpoints of one move are apart is nobody's: a COMMIT of one would be no COMMIT of the other. */
+static void test_moves_apart(void)
+{
+	begin();
+	for (int p_nr = 10; p_nr < 12; p_nr++)
+		CHECK_EQ(bind_at(p_nr, 0), 0);
+	CHECK_EQ(apply((struct command){ .kind = COMMAND_MOVE_START,
+					 .p_nr = 10,
+					 .target = 2,
+					 .fellows = 1,
+					 .fellow = { 11 } }),
+		 0);
+	CHECK_EQ(directory_decode(&copy, bytes, directory_encode(&dir, bytes, sizeof(bytes))), 0);
+	CHECK(!memcmp(&copy, &dir, sizeof(dir)));
+	dir.dc[0].slot[shm_index(11)].target = 1;
+	CHECK_EQ(directory_decode(&copy, bytes, directory_encode(&dir, bytes, sizeof(bytes))),
+		 -EBADMSG);
+	dir.dc[0].slot[shm_index(11)].target = 2;
+	dir.dc[0].slot[shm_index(11)].node = 1;
+	CHECK_EQ(directory_decode(&copy, bytes, directory_encode(&dir, bytes, sizeof(bytes))),
+		 -EBADMSG);
+}
+
 int main(void)
 {
 	directory_init(&dir);
 	TEST(test_bound);
 	TEST(test_round_trip);
 	TEST(test_broken_bytes);
+	TEST(test_moves_apart);
 	return test_end();
 }

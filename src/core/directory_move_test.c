@@ -265,6 +265,140 @@ static void test_nodes_leave(void)
 	CHECK(!slot(10)->bound && !slot(12)->bound && slot(11)->bound);
 }
 
+/* Endpoints 10, 11 and 12 at node 0, 13 at node 1: what a START of 10 names moves along. */
+static void begin_tree(void)
+{
+	begin_bound();
+	CHECK_EQ(bind_at(11, 0), 0);
+	CHECK_EQ(bind_at(-3, 0), 0);
+	CHECK_EQ(unbind(-3, 0), 0);
+	CHECK_EQ(bind_at(-3, 0), 0);
+	CHECK_EQ(bind_at(12, 0), 0);
+	CHECK_EQ(bind_at(13, 1), 0);
+}
+
+static int start_with(int target, uint32_t flags, int fellow, int other)
+{
+	return apply((struct command){ .kind = COMMAND_MOVE_START,
+				       .p_nr = 10,
+				       .generation = ANY_GENERATION,
+				       .target = target,
+				       .flags = flags,
+				       .fellows = 2,
+				       .fellow = { fellow, other } });
+}
+
+static int start_tree(void)
+{
+	return start_with(2, 0, 11, _ENDPOINT(1, -3));
+}
+
+static int owners_are(int first, int second, int third)
+{
+	return slot(10)->node == first && slot(11)->node == second && slot(-3)->node == third;
+}
+
+static int effects_are(enum directory_effect_kind kind)
+{
+	return effects.count == 3 && effects.item[0].kind == kind && effects.item[1].kind == kind &&
+	       effects.item[2].kind == kind;
+}
+
+static void test_fellows_move_along(void)
+{
+	uint32_t move;
+
+	begin_tree();
+	CHECK_EQ(start_tree(), 0);
+	move = result.move;
+	CHECK(effects_are(EFFECT_MOVE_STARTED));
+	CHECK(effect_is(0, EFFECT_MOVE_STARTED, 10));
+	CHECK(slot(11)->moving && slot(11)->move == move && slot(11)->target == 2);
+	CHECK(slot(-3)->moving && slot(-3)->move == move && !slot(12)->moving);
+	/* Another move has a number of its own. */
+	CHECK_EQ(start(12, 2, 0), 0);
+	CHECK(result.move != move);
+	CHECK_EQ(start(11, 1, 0), EDVSMIGRATE);
+	CHECK_EQ(commit(11, 2, result.move, 0, 0), EDVSMIGRATE);
+	CHECK_EQ(commit(10, 2, move, 0, 0), 0);
+	CHECK(effects_are(EFFECT_MOVE_COMMITTED));
+	CHECK_EQ(effects.item[1].node, 0);
+	CHECK_EQ(effects.item[1].target, 2);
+	CHECK(owners_are(2, 2, 2));
+	CHECK(!slot(11)->moving && slot(11)->attached && slot(12)->moving);
+	CHECK_EQ(commit(11, 2, move, 0, 0), EDVSPROCSTS);
+}
+
+/* Any of them stands for all. */
+static void test_fellow_decides_for_all(void)
+{
+	begin_tree();
+	CHECK_EQ(start_tree(), 0);
+	CHECK_EQ(roll_back(11, result.move), 0);
+	CHECK(effects_are(EFFECT_MOVE_ROLLED_BACK));
+	CHECK(owners_are(0, 0, 0) && !slot(10)->moving && !slot(-3)->moving);
+	CHECK_EQ(start_tree(), 0);
+	CHECK_EQ(roll_back(-3, 0), 0);
+	CHECK(effects_are(EFFECT_MOVE_ROLLED_BACK));
+	CHECK_EQ(start_tree(), 0);
+	CHECK_EQ(commit(-3, 2, result.move, 0, 0), 0);
+	CHECK(owners_are(2, 2, 2));
+}
+
+static void test_fellows_refused(void)
+{
+	begin_tree();
+	CHECK_EQ(start_with(2, BY_HAND, 11, _ENDPOINT(1, -3)), EDVSINVAL);
+	CHECK_EQ(start_with(2, 0, 11, 11), EDVSBADPROC);
+	CHECK_EQ(start_with(2, 0, 11, 10), EDVSBADPROC);
+	CHECK_EQ(start_with(2, 0, 11, 300), EDVSBADPROC);
+	CHECK_EQ(start_with(2, 0, INT32_MIN, INT32_MAX), EDVSBADPROC);
+	CHECK_EQ(start_with(2, 0, 11, 14), EDVSENDPOINT);
+	CHECK_EQ(start_with(2, 0, 11, -3), EDVSENDPOINT); /* an earlier life */
+	CHECK_EQ(start_with(2, 0, 11, 13), EDVSRMTPROC);
+	CHECK_EQ(start(11, -1, BY_HAND), 0);
+	CHECK_EQ(start_tree(), EDVSMIGRATE);
+	CHECK_EQ(commit(11, 1, 0, BY_HAND, 0), 0);
+	CHECK_EQ(start_tree(), EDVSMIGRATE);
+	CHECK(!slot(10)->moving && !slot(-3)->moving);
+}
+
+/* They move together or not at all: the end of one ends the move of the others. */
+static void test_death_of_one_of_several(void)
+{
+	uint32_t move;
+
+	begin_tree();
+	CHECK_EQ(start_tree(), 0);
+	move = result.move;
+	CHECK_EQ(unbind(11, 0), 0);
+	CHECK_EQ(effects.count, 3);
+	CHECK(effect_is(0, EFFECT_ENDPOINT_DEAD, 11));
+	CHECK_EQ(effects.item[1].kind, EFFECT_MOVE_ROLLED_BACK);
+	CHECK_EQ(effects.item[2].move, move);
+	CHECK(!slot(10)->moving && !slot(-3)->moving);
+	CHECK_EQ(commit(10, 2, move, 0, 0), EDVSPROCSTS);
+	CHECK(slot(10)->node == 0 && slot(-3)->node == 0);
+	CHECK_EQ(bind_at(11, 0), 0);
+	CHECK_EQ(start_with(2, 0, _ENDPOINT(1, 11), _ENDPOINT(1, -3)), 0);
+	CHECK_EQ(unbind(10, 0), 0);
+	CHECK_EQ(effects.count, 3);
+	CHECK(!slot(11)->moving && slot(11)->node == 0);
+}
+
+static void test_nodes_of_several_leave(void)
+{
+	begin_tree();
+	CHECK_EQ(start_tree(), 0);
+	CHECK_EQ(leave(2), 0);
+	CHECK_EQ(effects.count, 4);
+	CHECK(owners_are(0, 0, 0) && !slot(10)->moving && !slot(11)->moving);
+	CHECK_EQ(start_with(1, 0, 11, _ENDPOINT(1, -3)), 0);
+	CHECK_EQ(leave(0), 0);
+	CHECK_EQ(effects.count, 5); /* each of its endpoints, once, and the node */
+	CHECK(!slot(10)->bound && !slot(11)->bound && !slot(-3)->bound && slot(13)->bound);
+}
+
 int main(void)
 {
 	TEST(test_move);
@@ -279,5 +413,10 @@ int main(void)
 	TEST(test_death_ends_the_move);
 	TEST(test_death_of_a_replaced_copy);
 	TEST(test_nodes_leave);
+	TEST(test_fellows_move_along);
+	TEST(test_fellow_decides_for_all);
+	TEST(test_fellows_refused);
+	TEST(test_death_of_one_of_several);
+	TEST(test_nodes_of_several_leave);
 	return test_end();
 }

@@ -108,6 +108,8 @@ void directory_slot_end(struct directory_change *change, int dcid, int p_nr);
 void directory_statement_end(struct directory_change *change, int dcid, int p_nr);
 /* Ends the migration of a moving endpoint, the owner unchanged. */
 void directory_slot_roll_back(struct directory_change *change, int dcid, int p_nr);
+/* The same of all endpoints that have this move. */
+void directory_move_roll_back(struct directory_change *change, int dcid, uint32_t move);
 /* Tells the proposer about a slot. */
 void directory_result_slot(struct directory_change *change, const struct directory_endpoint *ep);
 
