@@ -35,6 +35,9 @@
  *	                                         refused              DISCARD <-----------------+
  *	                                                                  rolled back, endpoint dead
  *
+ * Several endpoints of one tree of processes move by one plan: the one that it is of, and its *fellows*. The order
+ * decides of all of them at once (core/directory.h), so that the plan knows one.
+ *
  * The plans carry I5. Before COMMIT is proposed the source may always thaw, because nobody else can
  * propose it (a commit by hand is refused for such a move). From then on the order alone decides:
  * a lost connection, a time-out, a failure told by the target neither thaws nor kills. A target
@@ -66,7 +69,7 @@ enum plan_event_kind {
 	PLAN_TARGET_FAILED, /* code */
 	PLAN_PROCESS_DIED,
 	PLAN_TARGET_NODE_LEFT,
-	PLAN_CANCELLED, /* by its asker, or by dvs migrate --cancel */
+	PLAN_CANCELLED, /* code, 0 = EDVSINTR: its asker or dvs migrate --cancel; a fellow's process ended */
 	/* target */
 	PLAN_CALLED,	  /* a source has connected */
 	PLAN_OFFERED,	  /* code: 0, or what is wrong with the offer; dry_run */
@@ -100,7 +103,7 @@ enum plan_effect_kind {
 	PLAN_DO_PROPOSE_COMMIT,	  /* -> COMMIT_APPLIED */
 	PLAN_DO_PROPOSE_ROLLBACK, /* -> ROLLED_BACK_APPLIED, also when refused */
 	PLAN_DO_PROPOSE_UNBIND,	  /* the process is gone: COMMAND_FLAG_DIED -> ENDPOINT_DEAD */
-	PLAN_DO_THAW,	     /* unmark the lines, let it run; nothing to do if it is not stopped */
+	PLAN_DO_THAW, /* unmark the lines, let it run; nothing to do if it is not stopped, or gone */
 	PLAN_DO_KILL_SOURCE, /* the copy here never runs again */
 	PLAN_DO_RELEASE, /* at once, before the next command: its ends to the daemon, idle pages dropped */
 	PLAN_DO_RECEIVE_OFFER,	/* -> OFFERED, CONNECTION_LOST */

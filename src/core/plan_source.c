@@ -64,9 +64,10 @@ static void freeze(struct step *s)
 	enter(s, PLAN_SOURCE_FREEZING, s->plan->limits.transfer_ns);
 }
 
+/* Also when its own process has died: those of its fellows stand as well. */
 static void thaw(struct step *s)
 {
-	if (s->plan->stopped && !s->plan->died)
+	if (s->plan->stopped)
 		emit(s, PLAN_DO_THAW);
 	s->plan->stopped = false;
 }
@@ -358,7 +359,7 @@ static void step(struct step *s)
 		give_up(s, EDVSNOPROXY);
 		break;
 	case PLAN_CANCELLED:
-		give_up(s, EDVSINTR);
+		give_up(s, s->event->code ? s->event->code : EDVSINTR);
 		break;
 	case PLAN_COMMIT_APPLIED:
 		on_commit_applied(s);

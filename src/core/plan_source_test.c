@@ -80,6 +80,16 @@ static void test_cancelled(void)
 	ON(PLAN_CANCELLED, "");
 }
 
+/* The process of an endpoint that moves along has ended: this one stays, unless the commit is proposed. */
+static void test_fellow_died(void)
+{
+	begin_at(PLAN_SOURCE_SENDING);
+	ON_CODE(PLAN_CANCELLED, EDVSSRCDIED, "thaw, close, propose rollback");
+	ON(PLAN_ROLLED_BACK_APPLIED, "report rolled_back -108");
+	begin_at(PLAN_SOURCE_COMMITTING);
+	ON_CODE(PLAN_CANCELLED, EDVSSRCDIED, "");
+}
+
 static void test_dry_run(void)
 {
 	struct plan_limits limits = PLAN_LIMITS_DEFAULT;
@@ -171,7 +181,7 @@ static void test_commit_refused(void)
 	ON(PLAN_ROLLED_BACK_APPLIED, "report rolled_back -326");
 	begin_at(PLAN_SOURCE_COMMITTING);
 	ON(PLAN_PROCESS_DIED, "");
-	ON_CODE(PLAN_COMMIT_APPLIED, EDVSDCNODE, "close, propose unbind");
+	ON_CODE(PLAN_COMMIT_APPLIED, EDVSDCNODE, "thaw, close, propose unbind");
 	ON(PLAN_ENDPOINT_DEAD, "report lost -108");
 }
 
@@ -202,8 +212,9 @@ static void test_process_dies(void)
 	begin();
 	ON(PLAN_PROCESS_DIED, "propose unbind");
 	ON(PLAN_ENDPOINT_DEAD, "report lost -108");
+	/* Those of its fellows stand, and go on. */
 	begin_at(PLAN_SOURCE_LOADING);
-	ON(PLAN_PROCESS_DIED, "close, propose unbind");
+	ON(PLAN_PROCESS_DIED, "thaw, close, propose unbind");
 	ON(PLAN_TARGET_LOADED, "");
 	ON(PLAN_ENDPOINT_DEAD, "report lost -108");
 	begin_at(PLAN_SOURCE_LOADING);
@@ -358,6 +369,7 @@ int main(void)
 	TEST(test_success);
 	TEST(test_loaded_before_sent);
 	TEST(test_cancelled);
+	TEST(test_fellow_died);
 	TEST(test_dry_run);
 	TEST(test_refused);
 	TEST(test_failures_before_commit);
