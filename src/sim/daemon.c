@@ -423,7 +423,7 @@ static void unpack_early(struct world *w, int node)
 		if (w->node[node].copy[proc].state != COPY_HELD || !arrival->image ||
 		    !is_bound(w, node, proc))
 			continue;
-		daemon_import(w, node, arrival->image);
+		daemon_import(w, node, &arrival->image[proc]);
 		daemon_unhold(w, node, proc);
 	}
 }

@@ -185,6 +185,7 @@ void effects_apply(struct world *w, int node, uint64_t order, const struct comma
 	struct directory_effect *own;
 
 	w->node[node].is_proposer = is_own(w, node, cmd);
+	order_mutate(w, &w->node[node].directory, cmd);
 	directory_apply(&w->node[node].directory, order, cmd, &effects, &result);
 	checker_applied(w, node, order);
 	/* The execution may put further commands in the log, which uses the same memory. */

@@ -25,10 +25,32 @@ static void worker_begin(struct world *w, struct move_worker *worker, int node, 
 	driver_init(&worker->driver, side, &limits, worker);
 }
 
+/* No part of a move, as far as the node knows. */
+static bool is_free(struct world *w, int node, int proc)
+{
+	return !move_of(w, node, proc) && !move_arrival(w, node, proc)->worker.active &&
+	       w->node[node].copy[proc].state == COPY_RUNNING;
+}
+
+/* Endpoints of one node may be of one tree of processes. */
+static void choose_fellows(struct world *w, int node, struct departure *d)
+{
+	uint32_t chance = world_chance(w, 40) ? 60 : 0;
+
+	d->fellows = (struct fellows){ .procs = 0 };
+	for (int proc = 0; proc < w->procs; proc++) {
+		bool joins = proc == d->worker.proc ||
+			     (chance && is_free(w, node, proc) && world_chance(w, chance));
+
+		d->fellows.procs |= (uint32_t)joins << proc;
+		d->fellows.generation[proc] = w->node[node].copy[proc].program.generation;
+	}
+	d->generation = d->fellows.generation[d->worker.proc];
+}
+
 void move_request(struct world *w, int node, int proc, int target)
 {
 	struct departure *d = move_departure(w, node, proc);
-	struct copy *copy = &w->node[node].copy[proc];
 
 	assert(node != target);
 	if (d->worker.active) {
@@ -36,15 +58,37 @@ void move_request(struct world *w, int node, int proc, int target)
 			move_source_event(w, node, proc, PLAN_CANCELLED, 0, 0);
 		return;
 	}
-	if (move_arrival(w, node, proc)->worker.active || copy->state != COPY_RUNNING)
+	if (!is_free(w, node, proc))
 		return;
 	worker_begin(w, &d->worker, node, proc, &move_source_side);
 	d->target = target;
 	d->conn = -1;
-	d->generation = copy->program.generation;
+	choose_fellows(w, node, d);
 	d->dry_run = world_chance(w, 5);
 	world_log(w, "endpoint %d is to move from %d to %d", proc, node, target);
 	move_source_event(w, node, proc, PLAN_REQUESTED, 0, 0);
+}
+
+/* Of those that died, the plan sees to the end of its own endpoint, if it has not ended before that. */
+static void propose_left(struct departure *d)
+{
+	assert(!d->worker.active);
+	MOVE_EACH (proc, &d->fellows) {
+		const struct copy *copy = move_copy(&d->worker, proc);
+
+		if (copy->state == COPY_DEAD &&
+		    copy->program.generation == d->fellows.generation[proc])
+			move_propose_died(&d->worker, proc, d->fellows.generation[proc]);
+	}
+}
+
+static void forget_lost(struct world *w, int node, int proc)
+{
+	struct copy *copy = &w->node[node].copy[proc];
+	const struct directory_endpoint *ep = world_endpoint(&w->node[node].directory, proc);
+
+	if (copy->state == COPY_LOST && (!ep->bound || ep->node != node))
+		copy->state = COPY_NONE;
 }
 
 /* A worker is thrown away when its plan has ended and nothing is left to do. */
@@ -52,15 +96,11 @@ static void tidy(struct world *w, int node, int proc)
 {
 	struct departure *d = move_departure(w, node, proc);
 	struct arrival *a = move_arrival(w, node, proc);
-	struct copy *copy = &w->node[node].copy[proc];
-	const struct directory_endpoint *ep = world_endpoint(&w->node[node].directory, proc);
 
 	if (d->worker.active && driver_is_over(&d->worker.driver)) {
 		conn_close(w, d->conn, SIDE_SOURCE);
 		d->worker.active = false;
-		/* It died when the plan had ended already, which did not hear of it. */
-		if (copy->state == COPY_DEAD && copy->program.generation == d->generation)
-			move_propose_died(&d->worker, d->generation);
+		propose_left(d);
 	}
 	if (!a->worker.active || !driver_is_over(&a->worker.driver))
 		return;
@@ -69,8 +109,8 @@ static void tidy(struct world *w, int node, int proc)
 	a->worker.active = false;
 	free(a->image);
 	a->image = NULL;
-	if (copy->state == COPY_LOST && (!ep->bound || ep->node != node))
-		copy->state = COPY_NONE;
+	MOVE_EACH (each, &a->fellows)
+		forget_lost(w, node, each);
 }
 
 void move_on_work(struct world *w, const struct sim_event *event)
@@ -116,6 +156,7 @@ static void on_offered(struct world *w, int conn, uint32_t generation)
 	a->source = c->node[SIDE_SOURCE];
 	a->conn = conn;
 	a->generation = generation;
+	a->fellows = c->fellows;
 	a->image = NULL;
 	move_target_event(w, node, c->slot, PLAN_CALLED, 0, 0);
 }

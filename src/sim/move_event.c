@@ -37,11 +37,36 @@ void move_target_event(struct world *w, int node, int proc, enum plan_event_kind
 	tell(&move_arrival(w, node, proc)->worker, &event);
 }
 
-void move_propose_died(struct move_worker *worker, uint32_t generation)
+struct departure *move_of(struct world *w, int node, int proc)
+{
+	for (int lead = 0; lead < w->procs; lead++) {
+		struct departure *d = move_departure(w, node, lead);
+
+		if (d->worker.active && !driver_is_ended(&d->worker.driver) &&
+		    d->fellows.procs >> proc & 1)
+			return d;
+	}
+	return NULL;
+}
+
+bool move_on_process_died(struct world *w, int node, int proc)
+{
+	struct departure *d = move_of(w, node, proc);
+
+	if (!d)
+		return false;
+	if (d->worker.proc == proc)
+		move_source_event(w, node, proc, PLAN_PROCESS_DIED, 0, 0);
+	else
+		move_source_event(w, node, d->worker.proc, PLAN_CANCELLED, EDVSSRCDIED, 0);
+	return true;
+}
+
+void move_propose_died(struct move_worker *worker, int proc, uint32_t generation)
 {
 	order_propose(worker->w, worker->node,
 		      (struct command){ .kind = COMMAND_UNBIND,
-					.p_nr = SLOT_BASE + worker->proc,
+					.p_nr = SLOT_BASE + proc,
 					.generation = generation,
 					.flags = COMMAND_FLAG_DIED });
 }

@@ -19,10 +19,23 @@ static inline struct arrival *move_arrival(struct world *w, int node, int proc)
 	return &w->node[node].arrival[proc];
 }
 
-static inline struct copy *move_copy(const struct move_worker *worker)
+static inline struct copy *move_copy(const struct move_worker *worker, int proc)
 {
-	return &worker->w->node[worker->node].copy[worker->proc];
+	assert(proc >= 0 && proc < PROCS_MAX);
+	return &worker->w->node[worker->node].copy[proc];
 }
+
+/* The next endpoint of a move from that place on, or PROCS_MAX. */
+static inline int move_next(const struct fellows *fellows, int proc)
+{
+	while (proc < PROCS_MAX && !(fellows->procs >> proc & 1))
+		proc++;
+	return proc;
+}
+
+#define MOVE_EACH(proc, fellows)                                 \
+	for (int proc = move_next(fellows, 0); proc < PROCS_MAX; \
+	     proc = move_next(fellows, proc + 1))
 
 static inline struct plan_event move_outcome(enum plan_event_kind kind, int code)
 {
@@ -62,6 +75,8 @@ struct plan_event move_take_over(void *ctx, const struct plan_effect *effect);
 struct plan_event move_resume(void *ctx, const struct plan_effect *effect);
 
 /* move_event.c */
-void move_propose_died(struct move_worker *worker, uint32_t generation);
+/* The departure that the endpoint has a part in and that has not ended; or NULL. */
+struct departure *move_of(struct world *w, int node, int proc);
+void move_propose_died(struct move_worker *worker, int proc, uint32_t generation);
 
 #endif

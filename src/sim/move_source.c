@@ -36,11 +36,20 @@ static struct plan_event source_offer(void *ctx, const struct plan_effect *effec
 	*c = (struct conn){ .node = { worker->node, d->target },
 			    .life = { w->node[worker->node].life, w->node[d->target].life },
 			    .slot = worker->proc,
+			    .fellows = d->fellows,
 			    .dry_run = d->dry_run,
 			    .open = { true, true } };
 	conn_say(w, d->conn, SIDE_TARGET, PLAN_OFFERED, (int)-d->generation, NULL, 1000);
 	worker_sleep(worker);
 	return move_nothing();
+}
+
+static void name_fellows(const struct departure *d, struct command *cmd)
+{
+	MOVE_EACH (proc, &d->fellows)
+		if (proc != d->worker.proc)
+			cmd->fellow[cmd->fellows++] =
+				_ENDPOINT((int)d->fellows.generation[proc], SLOT_BASE + proc);
 }
 
 static struct plan_event propose(void *ctx, const struct plan_effect *effect)
@@ -53,33 +62,37 @@ static struct plan_event propose(void *ctx, const struct plan_effect *effect)
 	};
 	struct move_worker *worker = ctx;
 	struct departure *d = move_departure(worker->w, worker->node, worker->proc);
+	struct command cmd = { .kind = kinds[effect->kind],
+			       .p_nr = SLOT_BASE + worker->proc,
+			       .generation = d->generation,
+			       .target = d->target,
+			       .move = worker->driver.source.move };
 
 	assert(kinds[effect->kind]);
-	order_propose(worker->w, worker->node,
-		      (struct command){ .kind = kinds[effect->kind],
-					.p_nr = SLOT_BASE + worker->proc,
-					.generation = d->generation,
-					.target = d->target,
-					.move = worker->driver.source.move,
-					.flags = effect->kind == PLAN_DO_PROPOSE_UNBIND
-							 ? COMMAND_FLAG_DIED
-							 : 0 });
+	if (effect->kind == PLAN_DO_PROPOSE_UNBIND)
+		cmd.flags = COMMAND_FLAG_DIED;
+	if (effect->kind == PLAN_DO_PROPOSE_START)
+		name_fellows(d, &cmd);
+	order_propose(worker->w, worker->node, cmd);
 	return move_nothing();
 }
 
 static struct plan_event freeze(void *ctx, const struct plan_effect *effect)
 {
 	struct move_worker *worker = ctx;
-	struct copy *copy = move_copy(worker);
 	struct departure *d = move_departure(worker->w, worker->node, worker->proc);
 
 	assert(worker->driver.side->is_source);
 	(void)effect;
-	if (copy->state != COPY_RUNNING || copy->program.generation != d->generation)
-		return move_outcome(PLAN_FREEZE_REFUSED, EDVSBADPID);
-	copy->state = COPY_FROZEN;
-	daemon_hold(worker->w, worker->node, worker->proc);
-	world_log(worker->w, "endpoint %d frozen at %d", worker->proc, worker->node);
+	MOVE_EACH (proc, &d->fellows)
+		if (move_copy(worker, proc)->state != COPY_RUNNING ||
+		    move_copy(worker, proc)->program.generation != d->fellows.generation[proc])
+			return move_outcome(PLAN_FREEZE_REFUSED, EDVSBADPID);
+	MOVE_EACH (proc, &d->fellows) {
+		move_copy(worker, proc)->state = COPY_FROZEN;
+		daemon_hold(worker->w, worker->node, proc);
+		world_log(worker->w, "endpoint %d frozen at %d", proc, worker->node);
+	}
 	return move_outcome(PLAN_FROZEN, 0);
 }
 
@@ -101,14 +114,31 @@ static struct plan_event send_image(void *ctx, const struct plan_effect *effect)
 		worker_put(worker, CHUNK_US);
 		return move_nothing();
 	}
-	image = calloc(1, sizeof(*image));
+	image = calloc(PROCS_MAX, sizeof(*image));
 	if (!image)
 		abort();
-	image->program = move_copy(worker)->program;
-	image->move = worker->driver.source.move;
-	daemon_export(w, worker->node, worker->proc, image);
+	MOVE_EACH (proc, &d->fellows) {
+		image[proc].program = move_copy(worker, proc)->program;
+		image[proc].move = worker->driver.source.move;
+		daemon_export(w, worker->node, proc, &image[proc]);
+	}
 	conn_say(w, d->conn, SIDE_TARGET, PLAN_LOAD_DONE, 0, image, 20000);
 	return move_outcome(PLAN_SENT, 0);
+}
+
+static struct plan_event killed(struct move_worker *worker)
+{
+	const struct departure *d = move_departure(worker->w, worker->node, worker->proc);
+	int proc = move_next(&d->fellows, (int)world_random(worker->w, 0, PROCS_MAX - 1));
+
+	assert(worker->driver.running);
+	if (proc == PROCS_MAX)
+		proc = worker->proc;
+	if (move_copy(worker, proc)->state == COPY_FROZEN)
+		move_copy(worker, proc)->state = COPY_DEAD;
+	worker->w->report->fellows_killed += proc != worker->proc;
+	return move_outcome(proc == worker->proc ? PLAN_PROCESS_DIED : PLAN_TARGET_FAILED,
+			    EDVSSRCDIED);
 }
 
 static struct plan_event await_loaded(void *ctx, const struct plan_effect *effect)
@@ -121,12 +151,9 @@ static struct plan_event await_loaded(void *ctx, const struct plan_effect *effec
 		worker_sleep(worker);
 		return move_nothing();
 	}
-	/* Killed while it stood still. */
-	if (!worker->w->calm && world_chance(worker->w, 2) &&
-	    move_copy(worker)->state == COPY_FROZEN) {
-		move_copy(worker)->state = COPY_DEAD;
-		return move_outcome(PLAN_PROCESS_DIED, EDVSSRCDIED);
-	}
+	/* One killed while it stood still. */
+	if (!worker->w->calm && world_chance(worker->w, 2))
+		return killed(worker);
 	heard = worker_take_heard(worker);
 	if (heard.kind == PLAN_TARGET_LOADED)
 		return heard;
@@ -135,16 +162,22 @@ static struct plan_event await_loaded(void *ctx, const struct plan_effect *effec
 
 void move_source_run_on(struct move_worker *worker)
 {
-	struct copy *copy = move_copy(worker);
+	const struct departure *d = move_departure(worker->w, worker->node, worker->proc);
 
-	assert(copy->state != COPY_HELD);
-	if (copy->state != COPY_FROZEN)
-		return;
-	copy->state = COPY_RUNNING;
-	daemon_unhold(worker->w, worker->node, worker->proc);
-	daemon_offer(worker->w, worker->node, worker->proc);
-	world_log(worker->w, "endpoint %d thawed at %d", worker->proc, worker->node);
-	process_run(worker->w, worker->node, worker->proc);
+	assert(worker->driver.side->is_source);
+	MOVE_EACH (proc, &d->fellows) {
+		struct copy *copy = move_copy(worker, proc);
+
+		assert(copy->state != COPY_HELD);
+		if (copy->state != COPY_FROZEN ||
+		    (world_mutated(worker->w, SIM_THAW_ONE) && proc != worker->proc))
+			continue;
+		copy->state = COPY_RUNNING;
+		daemon_unhold(worker->w, worker->node, proc);
+		daemon_offer(worker->w, worker->node, proc);
+		world_log(worker->w, "endpoint %d thawed at %d", proc, worker->node);
+		process_run(worker->w, worker->node, proc);
+	}
 }
 
 static struct plan_event thaw(void *ctx, const struct plan_effect *effect)
@@ -160,8 +193,9 @@ static struct plan_event kill_source(void *ctx, const struct plan_effect *effect
 	struct departure *d = move_departure(worker->w, worker->node, worker->proc);
 
 	(void)effect;
-	if (move_copy(worker)->program.generation == d->generation)
-		move_copy(worker)->state = COPY_NONE;
+	MOVE_EACH (proc, &d->fellows)
+		if (move_copy(worker, proc)->program.generation == d->fellows.generation[proc])
+			move_copy(worker, proc)->state = COPY_NONE;
 	return move_nothing();
 }
 
@@ -169,9 +203,11 @@ static struct plan_event kill_source(void *ctx, const struct plan_effect *effect
 static struct plan_event release(void *ctx, const struct plan_effect *effect)
 {
 	struct move_worker *worker = ctx;
+	const struct departure *d = move_departure(worker->w, worker->node, worker->proc);
 
 	(void)effect;
-	daemon_release(worker->w, worker->node, worker->proc);
+	MOVE_EACH (proc, &d->fellows)
+		daemon_release(worker->w, worker->node, proc);
 	return move_nothing();
 }
 
@@ -188,11 +224,14 @@ static struct plan_event source_close(void *ctx, const struct plan_effect *effec
 static struct plan_event report(void *ctx, const struct plan_effect *effect)
 {
 	struct move_worker *worker = ctx;
+	const struct departure *d = move_departure(worker->w, worker->node, worker->proc);
 	struct sim_report *sum = worker->w->report;
 
 	assert(effect->kind == PLAN_DO_REPORT);
 	assert(effect->result != PLAN_RESULT_NONE);
 	sum->committed += effect->result == PLAN_COMMITTED;
+	sum->together +=
+		effect->result == PLAN_COMMITTED && (d->fellows.procs & (d->fellows.procs - 1));
 	sum->rolled_back += effect->result == PLAN_ROLLED_BACK;
 	sum->refused += effect->result == PLAN_REFUSED;
 	sum->possible += effect->result == PLAN_POSSIBLE;

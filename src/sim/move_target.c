@@ -18,12 +18,23 @@ static struct plan_event receive_offer(void *ctx, const struct plan_effect *effe
 	return event;
 }
 
+/* No process of any of them is here. */
+static bool has_room(const struct move_worker *worker, const struct fellows *fellows)
+{
+	bool room = true;
+
+	MOVE_EACH (proc, fellows)
+		room = room && move_copy(worker, proc)->state == COPY_NONE;
+	return room;
+}
+
 static struct plan_event target_check(void *ctx, const struct plan_effect *effect)
 {
 	struct move_worker *worker = ctx;
 	struct departure *d = move_departure(worker->w, worker->node, worker->proc);
-	bool refused = move_copy(worker)->state != COPY_NONE || d->worker.active ||
-		       world_chance(worker->w, 2);
+	const struct arrival *a = move_arrival(worker->w, worker->node, worker->proc);
+	bool refused =
+		!has_room(worker, &a->fellows) || d->worker.active || world_chance(worker->w, 2);
 
 	(void)effect;
 	return move_outcome(PLAN_CHECKED, refused ? EDVSBUSY : 0);
@@ -34,7 +45,6 @@ static struct plan_event load(void *ctx, const struct plan_effect *effect)
 	struct move_worker *worker = ctx;
 	struct plan_event event = { .kind = PLAN_LOAD_DONE };
 	struct arrival *a = move_arrival(worker->w, worker->node, worker->proc);
-	struct copy *copy = move_copy(worker);
 
 	assert(!worker->driver.side->is_source);
 	(void)effect;
@@ -42,11 +52,13 @@ static struct plan_event load(void *ctx, const struct plan_effect *effect)
 		worker_sleep(worker);
 		return move_nothing();
 	}
-	if (!a->image || copy->state != COPY_NONE || world_chance(worker->w, 4))
+	if (!a->image || !has_room(worker, &a->fellows) || world_chance(worker->w, 4))
 		return move_outcome(PLAN_LOAD_FAILED, EDVSNOMEM);
-	copy->state = COPY_HELD;
-	copy->program = a->image->program;
-	event.move = a->image->move;
+	MOVE_EACH (proc, &a->fellows) {
+		move_copy(worker, proc)->state = COPY_HELD;
+		move_copy(worker, proc)->program = a->image[proc].program;
+	}
+	event.move = a->image[worker->proc].move;
 	return event;
 }
 
@@ -69,55 +81,73 @@ static struct plan_event target_unbind(void *ctx, const struct plan_effect *effe
 	struct move_worker *worker = ctx;
 
 	(void)effect;
-	move_propose_died(worker, move_arrival(worker->w, worker->node, worker->proc)->generation);
+	const struct arrival *a = move_arrival(worker->w, worker->node, worker->proc);
+
+	MOVE_EACH (proc, &a->fellows)
+		move_propose_died(worker, proc, a->fellows.generation[proc]);
 	return move_nothing();
 }
 
-/* Before any later command: its conversations are merged, its ends are its own. */
+/* Before any later command: their conversations are merged, their ends are their own. */
 struct plan_event move_take_over(void *ctx, const struct plan_effect *effect)
 {
 	struct move_worker *worker = ctx;
 	struct world *w = worker->w;
-	struct copy *copy = move_copy(worker);
 	struct arrival *a = move_arrival(w, worker->node, worker->proc);
 
-	assert(copy->state != COPY_HELD || a->image);
 	(void)effect;
-	/* It was killed while it was held: an ordinary process of this node has ended. */
-	if (copy->state == COPY_LOST)
-		move_propose_died(worker, a->generation);
-	if (copy->state != COPY_HELD)
-		return move_nothing();
-	copy->state = COPY_TAKEN;
-	copy->held = false;
-	daemon_import(w, worker->node, a->image);
-	daemon_unhold(w, worker->node, worker->proc);
-	daemon_offer(w, worker->node, worker->proc);
+	/* All of them are here before a line is joined: those between two of them have both ends here. */
+	MOVE_EACH (proc, &a->fellows) {
+		struct copy *copy = move_copy(worker, proc);
+
+		assert(copy->state != COPY_HELD || a->image);
+		/* It was killed while it was held: an ordinary process of this node has ended. */
+		if (copy->state == COPY_LOST)
+			move_propose_died(worker, proc, a->fellows.generation[proc]);
+		if (copy->state != COPY_HELD ||
+		    (world_mutated(w, SIM_TAKE_ONE) && proc != worker->proc))
+			continue;
+		copy->state = COPY_TAKEN;
+		copy->held = false;
+	}
+	MOVE_EACH (proc, &a->fellows) {
+		if (move_copy(worker, proc)->state != COPY_TAKEN)
+			continue;
+		daemon_import(w, worker->node, &a->image[proc]);
+		daemon_unhold(w, worker->node, proc);
+		daemon_offer(w, worker->node, proc);
+	}
 	return move_nothing();
 }
 
 struct plan_event move_resume(void *ctx, const struct plan_effect *effect)
 {
 	struct move_worker *worker = ctx;
-	struct copy *copy = move_copy(worker);
+	const struct arrival *a = move_arrival(worker->w, worker->node, worker->proc);
 
-	assert(copy->state != COPY_FROZEN);
 	(void)effect;
-	if (copy->state != COPY_TAKEN)
-		return move_nothing();
-	copy->state = COPY_RUNNING;
-	world_log(worker->w, "endpoint %d resumed at %d", worker->proc, worker->node);
-	process_run(worker->w, worker->node, worker->proc);
+	MOVE_EACH (proc, &a->fellows) {
+		struct copy *copy = move_copy(worker, proc);
+
+		assert(copy->state != COPY_FROZEN);
+		if (copy->state != COPY_TAKEN)
+			continue;
+		copy->state = COPY_RUNNING;
+		world_log(worker->w, "endpoint %d resumed at %d", proc, worker->node);
+		process_run(worker->w, worker->node, proc);
+	}
 	return move_nothing();
 }
 
 static struct plan_event discard(void *ctx, const struct plan_effect *effect)
 {
 	struct move_worker *worker = ctx;
+	const struct arrival *a = move_arrival(worker->w, worker->node, worker->proc);
 
 	(void)effect;
-	if (move_copy(worker)->state == COPY_HELD)
-		move_copy(worker)->state = COPY_NONE;
+	MOVE_EACH (proc, &a->fellows)
+		if (move_copy(worker, proc)->state == COPY_HELD)
+			move_copy(worker, proc)->state = COPY_NONE;
 	return move_nothing();
 }
 

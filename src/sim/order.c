@@ -34,12 +34,27 @@ static const char *kind_name(unsigned kind)
 	return names[kind];
 }
 
+/* The mutation: a COMMIT is of the one that it names, and the others that have its number go on moving. */
+void order_mutate(const struct world *w, struct directory *dir, const struct command *cmd)
+{
+	assert(dir->next_move);
+	if (cmd->kind != COMMAND_MOVE_COMMIT || !cmd->move || !world_mutated(w, SIM_COMMIT_OF_ONE))
+		return;
+	for (int proc = 0; proc < w->procs; proc++) {
+		struct directory_endpoint *ep = &dir->dc[0].slot[shm_index(SLOT_BASE + proc)];
+
+		if (ep->moving && ep->move == cmd->move && SLOT_BASE + proc != cmd->p_nr)
+			ep->move += 1u << 30;
+	}
+}
+
 void order_append(struct world *w, const struct command *cmd)
 {
 	struct directory_effects effects = { .item = effect_memory };
 	struct directory_result result;
 
 	log_add(w, cmd);
+	order_mutate(w, &w->truth, cmd);
 	directory_apply(&w->truth, w->log_count, cmd, &effects, &result);
 	world_log(w, "order %u: %s endpoint %d node %d target %d move %u by %d = %d", w->log_count,
 		  kind_name(cmd->kind), cmd->p_nr - SLOT_BASE, cmd->node, cmd->target, cmd->move,

@@ -356,14 +356,11 @@ static void begin_call(struct process_ctx *c, int peer, enum line_op op)
 static void exit_now(struct process_ctx *c)
 {
 	struct copy *copy = &c->w->node[c->node].copy[c->p->slot];
-	struct departure *departure = &c->w->node[c->node].departure[c->p->slot];
 
 	assert(c->p->phase == PHASE_IDLE);
 	world_log(c->w, "endpoint %d ends at node %d", c->p->slot, c->node);
 	copy->state = COPY_DEAD;
-	if (departure->worker.active && !driver_is_ended(&departure->worker.driver))
-		move_source_event(c->w, c->node, c->p->slot, PLAN_PROCESS_DIED, 0, 0);
-	else
+	if (!move_on_process_died(c->w, c->node, c->p->slot))
 		order_propose(c->w, c->node,
 			      (struct command){ .kind = COMMAND_UNBIND,
 						.p_nr = SLOT_BASE + c->p->slot,

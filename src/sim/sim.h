@@ -40,6 +40,9 @@ enum sim_mutation {
 	SIM_ASK_ALWAYS_AGAIN,	 /* a request is asked again whenever the link is lost */
 	SIM_RESTART_IN_HASTE,	 /* a daemon restarts while it does what was asked */
 	SIM_TOLD_OUTLIVES,	 /* a word over a link that has ended counts as heard */
+	SIM_COMMIT_OF_ONE,	 /* of several endpoints the order gives one to the target */
+	SIM_TAKE_ONE,		 /* and the target takes one over */
+	SIM_THAW_ONE,		 /* or the source lets one go on */
 	SIM_NO_PROGRESS,	 /* the driver does not see that a transfer gets on */
 	SIM_NO_LIMIT,		 /* nobody looks at the time while a step runs */
 	/* of a council */
@@ -84,6 +87,7 @@ struct sim_report {
 	uint32_t states, joiners_lost, joins_together, givers_lost;
 	uint32_t rings, minorities, fenced, flaps, fulls, joins_cut, words; /* of a council */
 	uint32_t committed, rolled_back, refused, possible, lost, cancelled;
+	uint32_t together, fellows_killed;	 /* moves of several endpoints */
 	uint32_t overdue_source, overdue_target; /* bit by state whose limit has passed */
 	uint32_t crashes, cuts, frames, frames_lost, frames_repeated, commands;
 };

@@ -70,6 +70,8 @@ static void run_sound(uint64_t seed, enum sim_engine engine, struct sim_report *
 	sum->lost += r.lost;
 	sum->possible += r.possible;
 	sum->cancelled += r.cancelled;
+	sum->together += r.together;
+	sum->fellows_killed += r.fellows_killed;
 	sum->asked += r.asked;
 	sum->asked_again += r.asked_again;
 	sum->restarts += r.restarts;
@@ -107,6 +109,7 @@ static void test_sound(void)
 	CHECK(sum.taken > 1000 && sum.withdrawn > 100 && sum.answered > 100 && sum.died > 10);
 	CHECK(sum.committed > 500 && sum.rolled_back > 50 && sum.refused > 50 && sum.lost > 0);
 	CHECK(sum.possible > 10 && sum.cancelled > 10);
+	CHECK(sum.together > 100 && sum.fellows_killed > 0);
 	/* The limit of every state that has one has ended a move. */
 	for (int state = PLAN_SOURCE_CHECKING; state <= PLAN_SOURCE_UNBINDING; state++)
 		if (limit_is_missing(&sum, state)) {

@@ -162,7 +162,7 @@ struct page {
 	struct channel_page shm;
 };
 
-/* The load of a migration's stream. */
+/* The load of a migration's stream, for each endpoint that moves: an array by its place. */
 struct image {
 	struct program program;
 	uint32_t move;
@@ -190,11 +190,18 @@ struct move_worker {
 	uint64_t moved, moved_us;  /* how much has gone through the connection; when last */
 };
 
+/* The endpoints that move, bit by place, and their lives. */
+struct fellows {
+	uint32_t procs;
+	uint32_t generation[PROCS_MAX];
+};
+
 struct departure {
 	struct move_worker worker;
 	int target;
 	int conn;
 	uint32_t generation;
+	struct fellows fellows;
 	bool dry_run;
 };
 
@@ -203,6 +210,7 @@ struct arrival {
 	int source;
 	int conn;
 	uint32_t generation;
+	struct fellows fellows;
 	struct image *image; /* owned: arrived and held */
 };
 
@@ -276,6 +284,7 @@ struct conn {
 	int node[2]; /* source, target */
 	uint32_t life[2];
 	int slot;
+	struct fellows fellows;
 	bool dry_run;
 	bool open[2], broken;
 	uint64_t until[2]; /* when the last message to that side arrives */
@@ -438,6 +447,7 @@ static inline bool world_is_on_the_move(const struct world *w, int proc)
 
 /* order.c */
 void order_propose(struct world *w, int node, struct command cmd);
+void order_mutate(const struct world *w, struct directory *dir, const struct command *cmd);
 /* The next command of the log. */
 void order_append(struct world *w, const struct command *cmd);
 /* A deputy tells its daemon that this command has that number. */
@@ -522,6 +532,9 @@ void move_source_event(struct world *w, int node, int proc, enum plan_event_kind
 		       uint32_t move);
 void move_target_event(struct world *w, int node, int proc, enum plan_event_kind kind, int code,
 		       uint32_t move);
+
+/* False: no move is under way that the endpoint has a part in, and would see to it. */
+bool move_on_process_died(struct world *w, int node, int proc);
 
 /* move.c */
 extern const struct driver_side move_source_side, move_target_side;
