@@ -265,7 +265,7 @@ static void test_nodes_leave(void)
 	CHECK(!slot(10)->bound && !slot(12)->bound && slot(11)->bound);
 }
 
-/* Endpoints 10, 11 and 12 at node 0, 13 at node 1: what a START of 10 names moves along. */
+/* Endpoints 10, 11, 12 and -3 (its second life) at node 0, 13 at node 1; a START of 10 names its fellows. */
 static void begin_tree(void)
 {
 	begin_bound();
