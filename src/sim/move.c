@@ -110,7 +110,9 @@ static void tidy(struct world *w, int node, int proc)
 	free(a->image);
 	a->image = NULL;
 	MOVE_EACH (each, &a->fellows)
-		forget_lost(w, node, each);
+		if (a->loaded)
+			forget_lost(w, node, each);
+	a->loaded = false;
 }
 
 void move_on_work(struct world *w, const struct sim_event *event)
@@ -158,6 +160,7 @@ static void on_offered(struct world *w, int conn, uint32_t generation)
 	a->generation = generation;
 	a->fellows = c->fellows;
 	a->image = NULL;
+	a->loaded = false;
 	move_target_event(w, node, c->slot, PLAN_CALLED, 0, 0);
 }
 

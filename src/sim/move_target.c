@@ -58,6 +58,7 @@ static struct plan_event load(void *ctx, const struct plan_effect *effect)
 		move_copy(worker, proc)->state = COPY_HELD;
 		move_copy(worker, proc)->program = a->image[proc].program;
 	}
+	a->loaded = true;
 	event.move = a->image[worker->proc].move;
 	return event;
 }
@@ -145,8 +146,9 @@ static struct plan_event discard(void *ctx, const struct plan_effect *effect)
 	const struct arrival *a = move_arrival(worker->w, worker->node, worker->proc);
 
 	(void)effect;
+	/* Another move may have brought one of them meanwhile. */
 	MOVE_EACH (proc, &a->fellows)
-		if (move_copy(worker, proc)->state == COPY_HELD)
+		if (a->loaded && move_copy(worker, proc)->state == COPY_HELD)
 			move_copy(worker, proc)->state = COPY_NONE;
 	return move_nothing();
 }

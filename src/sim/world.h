@@ -207,11 +207,11 @@ struct departure {
 
 struct arrival {
 	struct move_worker worker;
-	int source;
-	int conn;
+	int source, conn;
 	uint32_t generation;
 	struct fellows fellows;
 	struct image *image; /* owned: arrived and held */
+	bool loaded;	     /* the copies that are held here are its own */
 };
 
 /* A move by hand: the purpose of the last tool that was at an endpoint. */
