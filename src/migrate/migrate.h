@@ -258,6 +258,12 @@ void migrate_target_signal(struct migrate_target *target, int32_t vpid, int sign
 /* Kills the shell or what was built of it; returns when it is gone. */
 void migrate_target_discard(struct migrate_target *target);
 
+/*
+ * Loaded: the task with this number in its pid namespace, as this program sees it, and *tgid its process; 0: there is
+ * none.
+ */
+pid_t migrate_target_task(const struct migrate_target *target, int32_t vpid, pid_t *tgid);
+
 /* The process here, as this program sees it; 0 before check. */
 pid_t migrate_target_pid(const struct migrate_target *target);
 const struct migrate_stats *migrate_target_stats(const struct migrate_target *target);

@@ -499,6 +499,22 @@ void migrate_target_signal(struct migrate_target *target, int32_t vpid, int sign
 			os_pidfd_signal(target->tree.process[i]->dir, signo);
 }
 
+pid_t migrate_target_task(const struct migrate_target *target, int32_t vpid, pid_t *tgid)
+{
+	assert(target->loaded);
+	for (uint32_t i = 0; i < target->tree.count; i++) {
+		const struct threads *threads = &target->tree.process[i]->threads;
+
+		for (uint32_t k = 0; k < threads->count; k++) {
+			if (threads->vtid[k] != vpid)
+				continue;
+			*tgid = target->tree.process[i]->pid;
+			return threads->tracee[k].tid;
+		}
+	}
+	return 0;
+}
+
 /* None runs before all have their locks. */
 static int take_late_locks(struct target_tree *tree, struct refusal *refusal)
 {

@@ -213,7 +213,7 @@ static void test_whole(void)
 	if (!begin())
 		return;
 	CHECK_EQ(check_there(), 0);
-	pid_t pid = migrate_target_pid(target);
+	pid_t pid = migrate_target_pid(target), tgid = 0;
 
 	CHECK_EQ(pid, stage_find(&played.stage, 1, PLAYED_VPID));
 	CHECK_EQ(migrate_target_load(target, over(played_again(&played)), &played.refusal), 0);
@@ -222,6 +222,9 @@ static void test_whole(void)
 
 	CHECK(stats->image_bytes == sent->image_bytes && stats->page_count == sent->page_count);
 	CHECK(stats->fd_count == sent->fd_count && stats->thread_count == 1);
+	CHECK_EQ(migrate_target_task(target, PLAYED_VPID, &tgid), pid);
+	CHECK_EQ(tgid, pid);
+	CHECK_EQ(migrate_target_task(target, PLAYED_VPID + 1, &tgid), 0);
 	usleep(10000);
 	CHECK_EQ(stage_state(pid), 't');
 	CHECK_EQ(migrate_target_resume(target, &resumed_ns, &played.refusal), 0);

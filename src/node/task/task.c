@@ -41,32 +41,59 @@ static struct task *find_vpid(const struct tasks *tasks, int dcid, int vpid)
 	return task;
 }
 
-int task_new(struct tasks *tasks, pid_t lpid, pid_t tgid, int vpid, int pidfd, struct task **taskp)
+int task_expect(struct tasks *tasks, int vpid, struct task **taskp)
 {
 	struct task *task = calloc(1, sizeof(*task));
 
 	assert(os_lock_protects());
 	if (!task)
 		return -ENOMEM;
-	if (pidfd < 0)
-		pidfd = os_pidfd_open(lpid, lpid != tgid);
-	if (pidfd < 0) {
-		free(task);
-		return pidfd;
-	}
 	*task = (struct task){ .next = tasks->all,
 			       .tasks = tasks,
 			       .dcid = -1,
 			       .starting = true,
-			       .lpid = lpid,
-			       .tgid = tgid,
+			       .loading = true,
 			       .vpid = vpid,
-			       .pidfd = pidfd,
-			       .pidns = os_pidns_of(lpid) };
+			       .pidfd = -1 };
 	tasks->all = task;
 	os_kept_begin(&task->in_state, HANDOVER_TASK);
 	*taskp = task;
 	return 0;
+}
+
+static void give_numbers(struct task *task, pid_t lpid, pid_t tgid, int pidfd)
+{
+	task->lpid = lpid;
+	task->tgid = tgid;
+	task->pidfd = pidfd;
+	task->pidns = os_pidns_of(lpid);
+}
+
+int task_arrive(struct task *task, pid_t lpid, pid_t tgid)
+{
+	int pidfd = os_pidfd_open(lpid, lpid != tgid);
+
+	assert(task->loading && task->pidfd < 0);
+	assert(os_lock_protects());
+	if (pidfd < 0)
+		return pidfd;
+	give_numbers(task, lpid, tgid, pidfd);
+	return task_watch(task);
+}
+
+int task_new(struct tasks *tasks, pid_t lpid, pid_t tgid, int vpid, int pidfd, struct task **taskp)
+{
+	int own = pidfd < 0 ? os_pidfd_open(lpid, lpid != tgid) : pidfd;
+	int r = own < 0 ? own : task_expect(tasks, vpid, taskp);
+
+	assert(os_lock_protects());
+	if (r == 0) {
+		(*taskp)->loading = false;
+		give_numbers(*taskp, lpid, tgid, own);
+	} else if (pidfd < 0) {
+		os_close(own);
+	}
+	return r;
 }
 
 int task_adopt(struct tasks *tasks, const struct task *image, struct task **taskp)

@@ -98,6 +98,12 @@ struct task *task_find_or_leader(const struct tasks *tasks, pid_t tgid, pid_t ti
 
 /* Makes an entry; takes ownership of pidfd (opens one when < 0). 0 or negative errno. */
 int task_new(struct tasks *tasks, pid_t lpid, pid_t tgid, int vpid, int pidfd, struct task **taskp);
+/*
+ * Makes an entry of a task that an arrival is to make: it has no number here, and is `loading`. 0 or -ENOMEM. When the
+ * task is there task_arrive() gives the entry its numbers, and notes its end from then on: 0 or negative errno.
+ */
+int task_expect(struct tasks *tasks, int vpid, struct task **taskp);
+int task_arrive(struct task *task, pid_t lpid, pid_t tgid);
 /* Enters one that was known before the daemon executed itself anew; takes what `image` owns. */
 int task_adopt(struct tasks *tasks, const struct task *image, struct task **taskp);
 /* It has no binding. Frees what it owns, and the entry when nobody keeps it. */

@@ -169,6 +169,28 @@ static void test_a_number_of_no_process(void)
 	tear_down();
 }
 
+/* An arrival's: nobody finds it before it is let go by that, and its end is noted. */
+static void test_one_that_is_expected(void)
+{
+	const pid_t self = os_self_pid();
+	struct task *task = NULL;
+
+	set_up();
+	CHECK_EQ(task_expect(&tasks, 9, &task), 0);
+	CHECK(task->loading && !task->lpid && task->vpid == 9 && task->pidfd < 0);
+	CHECK_EQ(task_arrive(task, self, self), 0);
+	CHECK(task->lpid == self && task->tgid == self && task->pidns == os_pidns_of(0));
+	CHECK(task->pidfd >= 0 && task->exit_source);
+	CHECK(!task_find(&tasks, self));
+	task->loading = false;
+	CHECK(task_find(&tasks, self) == task);
+	tear_down();
+	set_up();
+	CHECK_EQ(task_expect(&tasks, 9, &task), 0);
+	CHECK_EQ(task_arrive(task, 0x7ffffffe, 0x7ffffffe), -ESRCH);
+	tear_down(); /* one that has never arrived */
+}
+
 static int rows;
 
 static void count(void *ctx, const struct ctl_ended_row *row, const struct output *output,
@@ -328,6 +350,7 @@ int main(void)
 	TEST(test_gone_while_kept);
 	TEST(test_adopting);
 	TEST(test_a_number_of_no_process);
+	TEST(test_one_that_is_expected);
 	TEST(test_its_end);
 	TEST(test_watching);
 	TEST(test_its_wait_status);
