@@ -4,8 +4,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdbool.h>
+#include <string.h>
 
 #include "base/hash.h"
+#include "dvk.h"
 
 static uint64_t head_hash(const struct move_head *head)
 {
@@ -32,6 +35,27 @@ int move_head_check(const struct move_head *head, enum move_record record)
 	if (head->magic != MOVE_MAGIC || head->version != MOVE_VERSION)
 		return -EPROTO;
 	return head->record != record || head->pad || head->bytes > MOVE_STATE_MAX ? -EBADMSG : 0;
+}
+
+static bool is_slot(int p_nr)
+{
+	return p_nr >= -SHM_TASKS && p_nr < SHM_SLOTS - SHM_TASKS;
+}
+
+static bool is_name(const char name[16])
+{
+	return memchr(name, 0, 16);
+}
+
+int move_offer_check(const struct move_offer *offer)
+{
+	bool good = offer->dcid >= 0 && offer->dcid < SHM_DCS && is_slot(offer->p_nr) &&
+		    is_name(offer->name) && offer->fellows <= COMMAND_FELLOWS_MAX;
+
+	for (uint32_t i = 0; good && i < offer->fellows; i++)
+		good = is_slot(_ENDPOINT_P(offer->fellow[i].endpoint)) &&
+		       is_name(offer->fellow[i].name);
+	return good ? 0 : -EBADMSG;
 }
 
 int move_payload_check(const struct move_head *head, const void *payload)

@@ -11,7 +11,7 @@
  *	                           <--      MOVE_VERDICT (checked)
  *	[files that the target wants, to and fro, and another verdict]
  *	[START ordered, process frozen]
- *	MOVE_STATE + checkpoint    -->
+ *	MOVE_STATEs + checkpoint   -->
  *	                           <--      MOVE_VERDICT (loaded and held)
  *	[COMMIT ordered]
  *	                           <--      MOVE_VERDICT (running)
@@ -22,15 +22,19 @@
  * payload under another. Both find damage; that it is a node at the other end the gate has proven
  * (proxy/gate.h). The offer and the state name the process, and the target compares them with
  * the directory.
+ *
+ * The endpoint that the move is asked for comes first everywhere, then its fellows in the order of the offer: each has
+ * a MOVE_STATE. The log of the processes is in the first.
  */
 
 #include <stdint.h>
 
+#include "wire/command.h"
 #include "wire/ctl.h"
 #include "wire/shm.h"
 
 #define MOVE_MAGIC     0x4d535644u
-#define MOVE_VERSION   7
+#define MOVE_VERSION   8
 #define MOVE_STATE_MAX (4u << 20)
 
 enum move_record {
@@ -50,6 +54,13 @@ struct move_head {
 	uint64_t head_hash;    /* of all fields before it */
 };
 
+/* An endpoint that moves along. */
+struct move_fellow {
+	int32_t endpoint, vpid;
+	uint32_t generation, pad;
+	char name[16];
+};
+
 struct move_offer {
 	int32_t dcid, p_nr, endpoint, vpid;
 	uint32_t generation;
@@ -59,6 +70,9 @@ struct move_offer {
 	uint32_t carries; /* 1: files that the target lacks are sent */
 	uint64_t order;	  /* that the source has applied: the target has to have, too, to judge */
 	char name[16];
+	int32_t root; /* number of the first process, of which all others descend, inside the DC */
+	uint32_t fellows;
+	struct move_fellow fellow[COMMAND_FELLOWS_MAX];
 };
 
 struct move_verdict {
@@ -114,5 +128,7 @@ void move_head_fill(struct move_head *head, enum move_record record, const void 
 int move_head_check(const struct move_head *head, enum move_record record);
 /* payload has head.bytes. 0 or -EBADMSG. */
 int move_payload_check(const struct move_head *head, const void *payload);
+/* Whether its numbers are in their ranges and its names end. 0 or -EBADMSG. */
+int move_offer_check(const struct move_offer *offer);
 
 #endif

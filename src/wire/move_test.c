@@ -3,8 +3,10 @@
 #include "wire/move.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/test.h"
+#include "dvk.h"
 
 static struct move_offer offer = { .dcid = 3,
 				   .p_nr = 10,
@@ -78,11 +80,42 @@ static void test_versions(void)
 	CHECK_EQ(move_head_check(&head, MOVE_OFFER), -EPROTO);
 }
 
+static void test_what_an_offer_may_say(void)
+{
+	struct move_offer good = offer, bad;
+
+	good.fellows = COMMAND_FELLOWS_MAX;
+	for (int i = 0; i < COMMAND_FELLOWS_MAX; i++)
+		good.fellow[i] =
+			(struct move_fellow){ .endpoint = i - SHM_TASKS, .name = "fellow" };
+	CHECK_EQ(move_offer_check(&offer), 0);
+	CHECK_EQ(move_offer_check(&good), 0);
+	bad = good;
+	bad.fellows++;
+	CHECK_EQ(move_offer_check(&bad), -EBADMSG);
+	bad = good;
+	bad.dcid = SHM_DCS;
+	CHECK_EQ(move_offer_check(&bad), -EBADMSG);
+	bad = good;
+	bad.p_nr = -SHM_TASKS - 1;
+	CHECK_EQ(move_offer_check(&bad), -EBADMSG);
+	bad = good;
+	bad.fellow[COMMAND_FELLOWS_MAX - 1].endpoint = _ENDPOINT(3, SHM_SLOTS - SHM_TASKS);
+	CHECK_EQ(move_offer_check(&bad), -EBADMSG);
+	bad = good;
+	memset(bad.name, 'x', sizeof(bad.name));
+	CHECK_EQ(move_offer_check(&bad), -EBADMSG);
+	bad = good;
+	memset(bad.fellow[3].name, 'x', sizeof(bad.fellow[3].name));
+	CHECK_EQ(move_offer_check(&bad), -EBADMSG);
+}
+
 int main(void)
 {
 	TEST(test_whole);
 	TEST(test_each_bit);
 	TEST(test_long_ones);
 	TEST(test_versions);
+	TEST(test_what_an_offer_may_say);
 	return test_end();
 }

@@ -100,7 +100,10 @@ static const struct move_offer move_offer = { .dcid = 1,
 					      .source = 8,
 					      .target = 9,
 					      .order = 10,
-					      .name = "mover" };
+					      .name = "mover",
+					      .root = 11,
+					      .fellows = 1,
+					      .fellow = { { 12, 13, 14, 0, "fellow" } } };
 static const struct move_verdict move_verdict = {
 	.error = -61, .pid = 2, .ns = 3, .reason = "a sentence"
 };
