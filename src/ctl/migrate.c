@@ -22,6 +22,16 @@ static bool word_of(const char *word, const char *const *words, int *number)
 	return false;
 }
 
+/* Those of the same processes. */
+static void print_fellows(const struct ctl_move *move)
+{
+	char fellows[16 * COMMAND_FELLOWS_MAX];
+
+	if (render_fellows(move, fellows, sizeof(fellows)))
+		printf("with it %s endpoint%s %s, of the same processes\n",
+		       move->dry_run ? "would go" : "went", move->fellows > 1 ? "s" : "", fellows);
+}
+
 static void print_people(const struct ctl_move *move)
 {
 	char total[32], down[32], transfer[32], image[32], cpu[320], name[MAXPROCNAME + 1];
@@ -31,6 +41,7 @@ static void print_people(const struct ctl_move *move)
 	if (move->dry_run) {
 		printf("endpoint %d (%s) can move from node %d to node %d\n", move->endpoint, name,
 		       move->from, move->to);
+		print_fellows(move);
 		if (counted)
 			printf("%s\n", cpu);
 		return;
@@ -46,6 +57,7 @@ static void print_people(const struct ctl_move *move)
 	       render_time(move->downtime_ns, down, sizeof(down)),
 	       render_time(move->transfer_ns, transfer, sizeof(transfer)),
 	       render_bytes(move->image_bytes, image, sizeof(image)), move->pid, move->vpid);
+	print_fellows(move);
 	if (counted)
 		printf("%s\n", cpu);
 }

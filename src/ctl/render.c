@@ -345,6 +345,33 @@ bool render_cpu_time(const struct ctl_move *move, char *buf, size_t size)
 	return true;
 }
 
+static uint32_t fellows_of(const struct ctl_move *move)
+{
+	return move->fellows < COMMAND_FELLOWS_MAX ? move->fellows : COMMAND_FELLOWS_MAX;
+}
+
+/* Of all that moved: the one that was asked for is the first. */
+static json_t *endpoints_json(const struct ctl_move *move)
+{
+	json_t *endpoints = json_pack("[i]", move->endpoint);
+
+	for (uint32_t i = 0; i < fellows_of(move); i++)
+		json_array_append_new(endpoints, json_integer(move->fellow[i]));
+	return endpoints;
+}
+
+bool render_fellows(const struct ctl_move *move, char *buf, size_t size)
+{
+	size_t used = 0;
+
+	assert(size);
+	buf[0] = 0;
+	for (uint32_t i = 0; i < fellows_of(move) && used < size; i++)
+		used += (size_t)snprintf(buf + used, size - used, "%s%d", i ? ", " : "",
+					 move->fellow[i]);
+	return fellows_of(move);
+}
+
 json_t *render_move_json(const struct ctl_move *move)
 {
 	static const char *const modes[] = { "stop", "pre", "post" };
@@ -352,7 +379,7 @@ json_t *render_move_json(const struct ctl_move *move)
 
 	json_t *object =
 		json_pack("{s:i, s:i, s:i, s:i, s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:I, s:I, s:I, "
-			  "s:i, s:b, s:o, s:i, s:o, s:I, s:b, s:b}",
+			  "s:i, s:b, s:o, s:i, s:o, s:I, s:b, s:b, s:o}",
 			  "dcid", move->dcid, "endpoint", move->endpoint, "from", move->from, "to",
 			  move->to, "engine", engines[move->engine == CTL_ENGINE_CRIU], "mode",
 			  modes[(unsigned)move->mode <= CTL_MODE_POST ? move->mode : 0], "result",
@@ -364,7 +391,8 @@ json_t *render_move_json(const struct ctl_move *move)
 			  render_text(move->name, sizeof(move->name)), "error", move->error,
 			  "reason", render_text(move->reason, sizeof(move->reason)), "cpu_used_ns",
 			  (json_int_t)move->cpu_used_ns, "cpu_limit_lowered",
-			  move->cpu_limited != 0, "cpu_timers", move->cpu_timed != 0);
+			  move->cpu_limited != 0, "cpu_timers", move->cpu_timed != 0, "endpoints",
+			  endpoints_json(move));
 
 	render_with_bytes(object, "name", move->name, sizeof(move->name));
 	return render_with_bytes(object, "reason", move->reason, sizeof(move->reason));

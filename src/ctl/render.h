@@ -65,6 +65,8 @@ json_t *render_image_json(const struct ctl_image *image);
  */
 bool render_cpu_time(const struct ctl_move *move, char *buf, size_t size);
 const char *render_result(const struct ctl_move *move);
+/* The endpoints that move along, as "21, 22"; false: none does. */
+bool render_fellows(const struct ctl_move *move, char *buf, size_t size);
 
 /* The rows of /proc/dvs/<DC>/procs and stats of the original, without a newline. */
 #define RENDER_PROCS_HEADER "DC pnr -endp -lpid/vpid- nd flag misc -getf -sndt -wmig -prxy name"

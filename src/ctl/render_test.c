@@ -134,6 +134,23 @@ static void test_move_fields(void)
 	json_decref(object);
 }
 
+static void test_those_that_went_along(void)
+{
+	struct ctl_move move = { .endpoint = 20, .fellows = 2, .fellow = { 21, -3 } };
+	char text[64];
+	json_t *object = render_move_json(&move);
+	json_t *list = json_object_get(object, "endpoints");
+
+	CHECK_EQ(json_array_size(list), 3);
+	CHECK_EQ(json_integer_value(json_array_get(list, 0)), 20);
+	CHECK_EQ(json_integer_value(json_array_get(list, 2)), -3);
+	json_decref(object);
+	CHECK(render_fellows(&move, text, sizeof(text)));
+	CHECK(!strcmp(text, "21, -3"));
+	move.fellows = 0;
+	CHECK(!render_fellows(&move, text, sizeof(text)));
+}
+
 static void test_cpu_time_is_said_where_it_counts(void)
 {
 	struct ctl_move move = { .endpoint = 5, .from = 0, .to = 1, .cpu_used_ns = 3000000000 };
@@ -160,6 +177,7 @@ int main(void)
 	TEST(test_proc_fields);
 	TEST(test_odd_names);
 	TEST(test_move_fields);
+	TEST(test_those_that_went_along);
 	TEST(test_cpu_time_is_said_where_it_counts);
 	return test_end();
 }

@@ -25,6 +25,7 @@
 
 #include "base/address.h"
 #include "dvk.h"
+#include "wire/command.h"
 #include "wire/protocol.h"
 
 #define CTL_ABSTRACT_NAME   "dvs" /* after the leading zero byte */
@@ -280,6 +281,8 @@ struct ctl_move {
 	uint64_t cpu_used_ns; /* on the source; 0 from a daemon that does not say */
 	uint32_t cpu_limited; /* 1: RLIMIT_CPU is lowered by that */
 	uint32_t cpu_timed;   /* 1: has timers of CPU time, which keep what they had left */
+	uint32_t fellows;     /* endpoints that move along */
+	int32_t fellow[COMMAND_FELLOWS_MAX];
 };
 
 /*
