@@ -52,9 +52,13 @@ int move_offer_check(const struct move_offer *offer)
 	bool good = offer->dcid >= 0 && offer->dcid < SHM_DCS && is_slot(offer->p_nr) &&
 		    is_name(offer->name) && offer->fellows <= COMMAND_FELLOWS_MAX;
 
-	for (uint32_t i = 0; good && i < offer->fellows; i++)
-		good = is_slot(_ENDPOINT_P(offer->fellow[i].endpoint)) &&
-		       is_name(offer->fellow[i].name);
+	for (uint32_t i = 0; good && i < offer->fellows; i++) {
+		int p_nr = _ENDPOINT_P(offer->fellow[i].endpoint);
+
+		good = is_slot(p_nr) && p_nr != offer->p_nr && is_name(offer->fellow[i].name);
+		for (uint32_t k = 0; good && k < i; k++)
+			good = p_nr != _ENDPOINT_P(offer->fellow[k].endpoint);
+	}
 	return good ? 0 : -EBADMSG;
 }
 

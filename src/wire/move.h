@@ -128,7 +128,7 @@ void move_head_fill(struct move_head *head, enum move_record record, const void 
 int move_head_check(const struct move_head *head, enum move_record record);
 /* payload has head.bytes. 0 or -EBADMSG. */
 int move_payload_check(const struct move_head *head, const void *payload);
-/* Whether its numbers are in their ranges and its names end. 0 or -EBADMSG. */
+/* Whether its numbers are in their ranges, its endpoints different ones, and its names end. 0 or -EBADMSG. */
 int move_offer_check(const struct move_offer *offer);
 
 #endif

@@ -103,6 +103,12 @@ static void test_what_an_offer_may_say(void)
 	bad.fellow[COMMAND_FELLOWS_MAX - 1].endpoint = _ENDPOINT(3, SHM_SLOTS - SHM_TASKS);
 	CHECK_EQ(move_offer_check(&bad), -EBADMSG);
 	bad = good;
+	bad.fellow[3].endpoint = _ENDPOINT(3, bad.p_nr); /* another life of the same slot */
+	CHECK_EQ(move_offer_check(&bad), -EBADMSG);
+	bad = good;
+	bad.fellow[3].endpoint = bad.fellow[4].endpoint;
+	CHECK_EQ(move_offer_check(&bad), -EBADMSG);
+	bad = good;
 	memset(bad.name, 'x', sizeof(bad.name));
 	CHECK_EQ(move_offer_check(&bad), -EBADMSG);
 	bad = good;

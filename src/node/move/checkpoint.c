@@ -93,7 +93,7 @@ static int fill_conversations(struct checkpoint *c)
 	if (binding) {
 		if (binding->task->output)
 			output_drain(binding->task->output);
-		r = conversations_pack(binding, 0, &bytes, &len);
+		r = conversations_pack(binding, binding->task, 0, &bytes, &len);
 	}
 	os_lock_release(d->moves->lock);
 	if (r < 0)
@@ -226,9 +226,14 @@ static int take(struct checkpoint *c)
 	struct source *d = &c->source;
 	int r = source_check(d);
 
+	if (r == 0 && d->fellows)
+		r = refusal_set(
+			&d->refusal, EDVSPROCSTS,
+			"endpoint %d is of the same processes as endpoint %d, and an image has "
+			"one endpoint; let the other one unbind first",
+			d->fellow[0].p_nr, d->p_nr);
 	if (r == 0 && c->by_hand)
 		await_held(c);
-
 	if (r == 0)
 		r = source_freeze(d);
 	if (r < 0)
@@ -382,9 +387,8 @@ static struct checkpoint *checkpoint_new(struct moves *moves, struct request *re
 				     .p_nr = p_nr,
 				     .endpoint = directory_endpoint_number(ep, p_nr),
 				     .target = -1,
-				     .generation = ep->generation,
-				     .lpid = binding ? binding->task->lpid : 0,
-				     .vpid = binding ? binding->task->vpid : 0 };
+				     .generation = ep->generation };
+	source_begin(&c->source, binding);
 	c->parts = IMAGE_PARTS_NONE;
 	c->ends = request->head.flags & CTL_FLAG_STOP;
 	c->by_hand = ep->moving && ep->by_hand;
@@ -397,6 +401,17 @@ static struct checkpoint *checkpoint_new(struct moves *moves, struct request *re
 	c->next = moves->checkpoints;
 	moves->checkpoints = c;
 	return c;
+}
+
+/* An image is of one endpoint, and that is the first process's. */
+static int may_have_image(struct checkpoint *c, const struct binding *binding)
+{
+	if (binding->task->lpid == c->source.lpid)
+		return 0;
+	return refusal_set(&c->source.refusal, EDVSBADPID,
+			   "process %d was not started by dvs run itself but descends from process "
+			   "%d, and an image begins with that",
+			   (int)binding->task->lpid, (int)c->source.lpid);
 }
 
 static void checkpoint_start(struct moves *moves, struct request *request)
@@ -413,7 +428,8 @@ static void checkpoint_start(struct moves *moves, struct request *request)
 	}
 	request->keeper = c;
 	request->cancelled = asker_gone;
-	if (source_may_leave(&c->source, binding, ep->moving && !ep->by_hand) == 0) {
+	if (source_may_leave(&c->source, binding, ep->moving && !ep->by_hand) == 0 &&
+	    may_have_image(c, binding) == 0) {
 		if (os_thread_start(run, c) == 0)
 			return;
 		refusal_set(&c->source.refusal, EDVSALLOCMEM,

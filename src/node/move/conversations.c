@@ -84,11 +84,13 @@ static void pack_status(const struct binding *binding, struct move_state *state)
 		state->news[i] = bell->page->news[i];
 }
 
-int conversations_pack(struct binding *binding, uint32_t move, uint8_t **bytesp, uint32_t *lenp)
+int conversations_pack(struct binding *binding, const struct task *logged, uint32_t move,
+		       uint8_t **bytesp, uint32_t *lenp)
 {
+	struct output *output = logged ? logged->output : NULL;
 	struct exchange_channel *channel = NULL;
 	uint32_t count = count_channels(binding);
-	size_t log_bytes = binding->task->output ? output_size(binding->task->output) : 0;
+	size_t log_bytes = output ? output_size(output) : 0;
 	size_t len = sizeof(struct move_state) + count * sizeof(struct move_channel) + log_bytes;
 	uint8_t *bytes = calloc(1, len);
 	struct move_state *state = (struct move_state *)bytes;
@@ -104,17 +106,15 @@ int conversations_pack(struct binding *binding, uint32_t move, uint8_t **bytesp,
 	state->generation = binding->generation;
 	state->channel_count = count;
 	state->log_bytes = (uint32_t)log_bytes;
-	state->log_limit =
-		binding->task->output ? output_limit(binding->task->output) : OUTPUT_BYTES;
-	if (binding->task->output)
-		state->log_start = binding->task->output_start +
-				   output_total(binding->task->output) - log_bytes;
+	state->log_limit = output ? output_limit(output) : OUTPUT_BYTES;
+	if (output)
+		state->log_start = logged->output_start + output_total(output) - log_bytes;
 	pack_status(binding, state);
 	while ((channel = exchange_next(binding->bindings->exchange, binding->dcid, binding->p_nr,
 					channel)))
 		pack_channel(binding, channel, out++);
-	if (binding->task->output)
-		output_export(binding->task->output, (uint8_t *)out, log_bytes);
+	if (output)
+		output_export(output, (uint8_t *)out, log_bytes);
 	*bytesp = bytes;
 	*lenp = (uint32_t)len;
 	return 0;

@@ -13,9 +13,14 @@
 
 struct node;
 struct binding;
+struct task;
 
-/* After exchange_hold(): everything into one block, owned by the caller. 0 or -ENOMEM. */
-int conversations_pack(struct binding *binding, uint32_t move, uint8_t **bytesp, uint32_t *lenp);
+/*
+ * After exchange_hold(): everything into one block, owned by the caller; with the log of that task, unless it is NULL.
+ * 0 or -ENOMEM.
+ */
+int conversations_pack(struct binding *binding, const struct task *logged, uint32_t move,
+		       uint8_t **bytesp, uint32_t *lenp);
 /* Checks what arrived: sizes and counts against len. 0 or -EBADMSG. */
 int conversations_check(const uint8_t *bytes, uint32_t len);
 /* After the pages of binding_take() exist and the commit was applied. */

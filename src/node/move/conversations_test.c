@@ -113,7 +113,7 @@ static struct binding *move(struct binding *mover)
 	apply((struct command){ .kind = COMMAND_MOVE_START, .p_nr = MOVER, .target = 1 });
 	mover->state = BINDING_LEAVING;
 	CHECK_EQ(exchange_hold(source.exchange, 0, MOVER), 0);
-	CHECK_EQ(conversations_pack(mover, 1, &bytes, &len), 0);
+	CHECK_EQ(conversations_pack(mover, mover->task, 1, &bytes, &len), 0);
 	CHECK_EQ(conversations_check(bytes, len), 0);
 	for (uint32_t cut = 0; cut < len; cut += 7)
 		CHECK(conversations_check(bytes, cut) < 0);

@@ -57,14 +57,23 @@ bool copiers_may_copy(struct copiers *copiers, unsigned index, const struct acti
 	return copiers->of[index].alibis < ALIBIS_ENOUGH;
 }
 
+void copiers_leave_out(struct copiers *copiers, int p_nr)
+{
+	copiers->of[shm_index(p_nr)].left_out = true;
+}
+
 int copiers_count(struct copiers *copiers, const struct bindings *bindings, pthread_mutex_t *lock,
 		  int dcid, int p_nr)
 {
 	int count = 0;
 
 	for (unsigned index = 0; index < SHM_SLOTS; index++) {
-		pid_t pid = marked_pid(bindings, lock, dcid, p_nr, (int)index - SHM_TASKS);
 		struct activity activity;
+		pid_t pid;
+
+		if (copiers->of[index].left_out)
+			continue;
+		pid = marked_pid(bindings, lock, dcid, p_nr, (int)index - SHM_TASKS);
 
 		if (!pid)
 			copiers->of[index].alibis = 0;

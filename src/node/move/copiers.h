@@ -22,6 +22,7 @@ struct copiers {
 	struct {
 		uint8_t alibis;	  /* times in a row that it was seen elsewhere meanwhile */
 		uint64_t user_ms; /* that it had run when it was first asked; 0: not asked */
+		bool left_out;
 	} of[SHM_SLOTS];
 };
 
@@ -31,6 +32,9 @@ struct copiers {
  */
 int copiers_count(struct copiers *copiers, const struct bindings *bindings, pthread_mutex_t *lock,
 		  int dcid, int p_nr);
+
+/* That peer is not counted. */
+void copiers_leave_out(struct copiers *copiers, int p_nr);
 
 /* Whether the peer in that place, whose mark stands, may copy. activity: of its process, read just now. */
 bool copiers_may_copy(struct copiers *copiers, unsigned index, const struct activity *activity);

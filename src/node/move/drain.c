@@ -151,14 +151,29 @@ static void take_in_hand(struct drain *drain, struct binding *p)
 		 p->dcid);
 }
 
+/* Those that went, or stayed, with the one at hand are not offered again. */
+static void put_down_fellows(struct drain *drain, const struct ctl_move *report)
+{
+	for (uint32_t i = 0; i < report->fellows && i < COMMAND_FELLOWS_MAX; i++) {
+		struct binding *p =
+			binding_find(drain->moves->bindings, report->dcid, report->fellow[i]);
+
+		if (p)
+			p->drain = drain->number;
+	}
+}
+
 static void put_down(struct drain *drain, const struct ctl_move *report)
 {
+	int count = 1 + (int)report->fellows;
+
 	assert(drain->dcid >= 0);
 	request_row(drain->parent, report, sizeof(*report));
+	put_down_fellows(drain, report);
 	if (report->result == CTL_MOVE_COMMITTED)
-		drain->moved++;
+		drain->moved += count;
 	else
-		drain->failed++;
+		drain->failed += count;
 	drain->dcid = -1;
 }
 

@@ -117,13 +117,13 @@ static int take_conversations(struct restoring *r)
 	struct target *a = &r->target;
 	ssize_t bytes = os_memfd_size(r->parts.fd[1]);
 
-	assert(!a->state);
-	a->state = bytes > 0 ? malloc((size_t)bytes) : NULL;
-	if (!a->state)
+	assert(!a->arrival[0].state);
+	a->arrival[0].state = bytes > 0 ? malloc((size_t)bytes) : NULL;
+	if (!a->arrival[0].state)
 		return refusal_set(&a->refusal, EDVSALLOCMEM, "no memory for the image");
-	if (os_read_at(r->parts.fd[1], a->state, (size_t)bytes, 0) != bytes ||
-	    conversations_check(a->state, (uint32_t)bytes) < 0 ||
-	    ((const struct move_state *)a->state)->vpid != r->about.vpid)
+	if (os_read_at(r->parts.fd[1], a->arrival[0].state, (size_t)bytes, 0) != bytes ||
+	    conversations_check(a->arrival[0].state, (uint32_t)bytes) < 0 ||
+	    ((const struct move_state *)a->arrival[0].state)->vpid != r->about.vpid)
 		return refusal_set(&a->refusal, EDVSIO,
 				   "the image is damaged: its conversations are malformed");
 	return 0;
@@ -240,6 +240,7 @@ static int find_place(struct restoring *r)
 						.p_nr = p_nr,
 						.endpoint = directory_endpoint_number(ep, p_nr),
 						.vpid = r->about.vpid,
+						.root = r->about.vpid,
 						.generation = ep->generation };
 		memcpy(a->offer.name, r->about.name, sizeof(a->offer.name));
 		a->worker.endpoint = p_nr;
@@ -285,9 +286,7 @@ static void discard(struct restoring *r)
 	if (a->target)
 		migrate_target_discard(a->target);
 	os_lock_take(a->moves->lock);
-	if (a->binding)
-		binding_move_away(a->binding);
-	a->binding = NULL;
+	target_forget(a);
 	os_lock_release(a->moves->lock);
 }
 
@@ -295,13 +294,14 @@ static void discard(struct restoring *r)
 static void take_endpoint(struct restoring *r, const struct directory_result *result)
 {
 	struct target *a = &r->target;
-	struct binding *binding = a->binding;
+	struct binding *binding = a->arrival[0].binding;
 
 	assert(os_lock_protects());
-	a->binding = NULL;
+	a->arrival[0].binding = NULL;
+	a->root = NULL;
 	rights_reset(&a->moves->tasks->rights, binding->dcid, binding->p_nr);
 	binding_take(binding, result->value, result->generation);
-	conversations_unpack_bell(binding, a->state);
+	conversations_unpack_bell(binding, a->arrival[0].state);
 	exchange_unhold(a->moves->exchange, binding->dcid, binding->p_nr, 0);
 	binding_refresh_channels(binding);
 	proxy_offer_new(a->moves->proxy, binding->dcid, binding->p_nr, binding->endpoint);
@@ -361,8 +361,9 @@ static int stand_by(struct restoring *r)
 				    "the move by hand of endpoint %d has ended meanwhile",
 				    a->offer.p_nr);
 	else {
-		backup_of_arrival(a->binding);
-		a->binding = NULL;
+		backup_of_arrival(a->arrival[0].binding);
+		a->arrival[0].binding = NULL;
+		a->root = NULL;
 	}
 	os_lock_release(a->moves->lock);
 	return error;
@@ -376,7 +377,7 @@ static int build(struct restoring *r)
 	if (error == 0)
 		error = with_stream(r, 2, migrate_target_load);
 	if (error == 0)
-		a->binding->task->cpu_owed_ns = migrate_target_stats(a->target)->cpu_owed_ns;
+		a->root->cpu_owed_ns = migrate_target_stats(a->target)->cpu_owed_ns;
 	if (error == 0)
 		error = r->by_hand ? stand_by(r) : bind(r);
 	if (error == 0) {
@@ -438,7 +439,7 @@ static void finish(struct restoring *r)
 	struct target *a = &r->target;
 
 	assert(!r->request);
-	assert(!a->binding);
+	assert(!a->arrival[0].binding && !a->root);
 	for (struct restoring **link = &a->moves->restorings; *link; link = &(*link)->next) {
 		if (*link == r) {
 			*link = r->next;
@@ -452,7 +453,7 @@ static void finish(struct restoring *r)
 	worker_deinit(&a->worker);
 	secure_keys_free(r->keys);
 	assert(r->fd < 0);
-	free(a->state);
+	free(a->arrival[0].state);
 	free(r);
 }
 

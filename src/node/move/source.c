@@ -33,7 +33,7 @@ bool source_find(const struct moves *moves, int dcid, int p_nr)
 	const struct source *d = moves->sources;
 
 	assert(os_lock_protects());
-	while (d && (d->dcid != dcid || d->p_nr != p_nr))
+	while (d && source_mover_at(d, dcid, p_nr) < 0)
 		d = d->next;
 	return d;
 }
@@ -90,6 +90,14 @@ static void decided(struct order *order, void *ctx, const struct directory_resul
 	worker_tell(worker, asked.outcome, result->code, move);
 }
 
+/* The order has them move with one number from its START on. */
+static void name_fellows(const struct source *d, struct command *cmd)
+{
+	cmd->fellows = (uint16_t)d->fellows;
+	for (int i = 0; i < d->fellows; i++)
+		cmd->fellow[i] = d->fellow[i].endpoint;
+}
+
 static struct plan_event do_propose(void *ctx, const struct plan_effect *effect)
 {
 	static const struct {
@@ -113,6 +121,8 @@ static struct plan_event do_propose(void *ctx, const struct plan_effect *effect)
 	enum plan_event_kind event = commands[effect->kind].outcome;
 	struct asked *asked = malloc(sizeof(*asked));
 
+	if (effect->kind == PLAN_DO_PROPOSE_START)
+		name_fellows(d, &cmd);
 	if (effect->kind == PLAN_DO_PROPOSE_COMMIT)
 		worker_fault(&d->worker, "source-commit");
 	if (!asked)
@@ -354,9 +364,11 @@ static void end(void *ctx)
 {
 	struct source *d = ctx;
 	struct moves *moves = d->moves;
-	int dcid = d->dcid, p_nr = d->p_nr, target = d->target;
-	uint32_t generation = d->generation;
+	struct mover mover[1 + COMMAND_FELLOWS_MAX];
+	int dcid = d->dcid, fellows = d->fellows, target = d->target;
 
+	for (int i = 0; i <= fellows; i++)
+		mover[i] = source_mover(d, i);
 	migrate_source_free(d->tracee);
 	source_end_silence(d);
 	os_lock_take(moves->lock);
@@ -364,26 +376,25 @@ static void end(void *ctx)
 	while (d->proposals)		    /* their answers name this move */
 		worker_wait(&d->worker);
 	finish(d);
-	ending_on_source_over(moves->bindings, dcid, p_nr, generation);
+	for (int i = 0; i <= fellows; i++)
+		ending_on_source_over(moves->bindings, dcid, mover[i].p_nr, mover[i].generation);
 	proxy_make_ready(moves->proxy, target);
 	os_lock_release(moves->lock);
 }
 
-/* Another thread of the process that is bound for itself: one move carries one endpoint. */
-static const struct binding *bound_beside(const struct bindings *bindings,
-					  const struct binding *binding)
+/* Another move of the same processes, which was asked for another endpoint of them. */
+static const struct source *move_of_them(const struct source *d)
 {
-	const struct binding *p = bindings->all;
+	const struct source *p = d->moves->sources;
 
-	while (p && (p == binding || p->task->tgid != binding->task->tgid ||
-		     p->role == BINDING_ARRIVING || p->task->ended))
+	while (p && (p == d || !d->lpid || p->lpid != d->lpid))
 		p = p->next;
 	return p;
 }
 
 int source_may_leave(struct source *d, const struct binding *binding, bool moving)
 {
-	const struct binding *beside = binding ? bound_beside(d->moves->bindings, binding) : NULL;
+	const struct source *other = move_of_them(d);
 
 	if (d->target == d->moves->order->self)
 		return refusal_set(&d->refusal, EDVSLCLPROC,
@@ -399,17 +410,27 @@ int source_may_leave(struct source *d, const struct binding *binding, bool movin
 				   "endpoint %d is migrating already; wait for its end or roll it "
 				   "back with dvs_migrate -r",
 				   d->p_nr);
-	if (!binding->task->managed || binding->task->lpid != binding->task->tgid)
+	if (!d->lpid)
 		return refusal_set(&d->refusal, EDVSBADPID,
 				   "process %d was not started by dvs run, so its pid may be taken "
 				   "elsewhere; start it with dvs run",
 				   binding->task->lpid);
-	if (beside)
-		return refusal_set(&d->refusal, EDVSPROCSTS,
-				   "a thread of the process is endpoint %d itself, and only one "
-				   "endpoint moves at a time; let that thread unbind first",
-				   beside->p_nr);
+	if (other)
+		return refusal_set(&d->refusal, EDVSMIGRATE,
+				   "endpoint %d is of the same processes as endpoint %d, which is "
+				   "migrating already; wait for its end",
+				   d->p_nr, other->p_nr);
 	return 0;
+}
+
+void source_begin(struct source *d, const struct binding *binding)
+{
+	const struct task *root = binding ? source_root_of(binding) : NULL;
+
+	assert(os_lock_protects());
+	d->vpid = binding ? binding->task->vpid : 0;
+	d->lpid = root ? root->lpid : 0;
+	d->root = root ? root->vpid : 0;
 }
 
 static void cancel(struct source *d)
@@ -437,7 +458,7 @@ void source_cancel(struct moves *moves, struct request *request)
 	struct source *d = moves->sources;
 
 	assert(os_lock_protects());
-	while (d && (d->dcid != dcid || d->p_nr != p_nr || driver_is_ended(&d->worker.driver)))
+	while (d && (source_mover_at(d, dcid, p_nr) < 0 || driver_is_ended(&d->worker.driver)))
 		d = d->next;
 	if (!d)
 		request_fail(request, EDVSNOENT,
@@ -485,9 +506,8 @@ void source_start(struct moves *moves, struct request *request)
 			      .target = request->head.nodeid,
 			      .generation = ep->generation,
 			      .dry_run = request->head.flags & CTL_FLAG_DRY_RUN,
-			      .carries = request->head.flags & CTL_FLAG_CARRY,
-			      .lpid = binding ? binding->task->lpid : 0,
-			      .vpid = binding ? binding->task->vpid : 0 };
+			      .carries = request->head.flags & CTL_FLAG_CARRY };
+	source_begin(d, binding);
 	d->report = (struct ctl_move){ .dcid = d->dcid,
 				       .endpoint = d->p_nr,
 				       .from = moves->order->self,
@@ -520,15 +540,21 @@ void source_start(struct moves *moves, struct request *request)
 
 /*
  * A commit is told to its proposer, too; but a proposal whose answer was lost with the quorum has none. Each move of
- * that life of the endpoint hears of it; its plan knows whether it is concerned.
+ * that life of the endpoint hears of it; its plan knows whether it is concerned. The effects of one command on those
+ * that move come one after another, and by the first of them all have been decided: the plan hears of that before a
+ * fellow is anything else for this node. The end of a fellow is none of the plan's endpoint: its move is rolled back
+ * by the same command.
  */
 void source_on_effect(struct moves *moves, const struct directory_effect *effect)
 {
 	assert(os_lock_protects());
-	for (struct source *d = moves->sources; d; d = d->next)
-		if (d->dcid == effect->dcid && d->p_nr == effect->p_nr &&
-		    d->generation == effect->generation)
+	for (struct source *d = moves->sources; d; d = d->next) {
+		int i = source_mover_at(d, effect->dcid, effect->p_nr);
+
+		if (i >= 0 && source_mover(d, i).generation == effect->generation &&
+		    (i == 0 || effect->kind != EFFECT_ENDPOINT_DEAD))
 			worker_hear(&d->worker, effect);
+	}
 }
 
 void source_on_node_left(struct moves *moves, int left)
@@ -543,9 +569,12 @@ bool source_on_process_died(struct moves *moves, int dcid, int p_nr)
 {
 	assert(os_lock_protects());
 	for (struct source *d = moves->sources; d; d = d->next) {
-		if (d->dcid != dcid || d->p_nr != p_nr)
+		int i = source_mover_at(d, dcid, p_nr);
+
+		if (i < 0)
 			continue;
-		worker_tell(&d->worker, PLAN_PROCESS_DIED, EDVSSRCDIED, 0);
+		worker_tell(&d->worker, i == 0 ? PLAN_PROCESS_DIED : PLAN_CANCELLED, EDVSSRCDIED,
+			    0);
 		return d->worker.driver.source.move != 0;
 	}
 	return false;

@@ -12,8 +12,13 @@
 
 bool source_holds_addresses(struct source *d)
 {
+	bool follow = false;
+
 	assert(os_lock_protects());
-	return directory_services_follow(&d->moves->order->directory, d->dcid, d->p_nr);
+	for (int i = 0; i <= d->fellows && !follow; i++)
+		follow = directory_services_follow(&d->moves->order->directory, d->dcid,
+						   source_mover(d, i).p_nr);
+	return follow;
 }
 
 bool source_address_moves(void *ctx, const uint8_t byte[ADDRESS_BYTES])

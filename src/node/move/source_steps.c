@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/move/source_part.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include "dvk.h"
 #include "node/move/dialogue.h"
 #include "node/move/conversations.h"
-#include "node/move/copiers.h"
 #include "node/move/foreign.h"
 #include "node/task/output.h"
 #include "node/bind/binding.h"
@@ -27,17 +28,8 @@
 
 /* The work on a process that leaves: on the process, on its pages and on the connection to the target. */
 
-#define COPIES_LOOK_NS	1000000
 #define CONNECT_LOOK_NS 20000000
 #define QUIET_LOOK_NS	20000
-
-struct binding *source_binding(struct source *d)
-{
-	struct binding *binding = binding_find(d->moves->bindings, d->dcid, d->p_nr);
-
-	assert(os_lock_protects());
-	return binding && binding->generation == d->generation ? binding : NULL;
-}
 
 /* ---- what the engine asks of its host ---- */
 
@@ -45,12 +37,12 @@ static bool identify(void *ctx, uint64_t device, uint64_t inode, struct foreign_
 {
 	struct source *d = ctx;
 	struct foreign foreign = { 0 };
-	struct binding *binding;
+	const struct task *root;
 	bool found;
 
 	os_lock_take(d->moves->lock);
-	binding = source_binding(d);
-	if (binding && binding->task->output && output_is(binding->task->output, device, inode)) {
+	root = source_root(d);
+	if (root && root->output && output_is(root->output, device, inode)) {
 		foreign.kind = FOREIGN_LOG;
 		found = true;
 	} else {
@@ -75,28 +67,38 @@ static bool recall(void *ctx, int fd, struct foreign_name *name)
 	return true;
 }
 
-/*
- * In the middle of an exchange with us. The process counts them in its page; before it has that, the connection
- * itself is looked for. *countp: how many there were.
- */
+/* One that has no page yet counts no exchanges: its connection itself is looked for. */
+static bool connects(const pid_t *pids, int count)
+{
+	bool found = false;
+
+	for (int i = 0; i < count && !found; i++)
+		found = os_pid_connects_here(pids[i]);
+	return found;
+}
+
+/* One of them is in the middle of an exchange with us. *countp: how many there were. */
 static bool is_asking(struct source *d, uint32_t *countp)
 {
-	const struct binding *binding;
-	bool asking = false, attached = true;
-	pid_t pid = 0;
+	pid_t silent[1 + COMMAND_FELLOWS_MAX];
+	bool asking = false;
+	int count = 0;
 
 	*countp = 0;
 	os_lock_take(d->moves->lock);
-	binding = source_binding(d);
-	if (binding) {
-		pid = binding->task->tgid;
-		asking = binding->status->page->in_control;
-		attached = binding->status->page->attached;
-		*countp =
-			binding->status->page->exchanges + attached; /* the first one attached it */
+	for (int i = 0; i <= d->fellows; i++) {
+		const struct binding *binding = source_binding_of(d, i);
+		const struct status_page *page = binding ? binding->status->page : NULL;
+
+		if (!page)
+			continue;
+		asking = asking || page->in_control;
+		if (!page->attached)
+			silent[count++] = binding->task->tgid;
+		*countp += page->exchanges + page->attached; /* the first one attached it */
 	}
 	os_lock_release(d->moves->lock);
-	return asking || (!attached && os_pid_connects_here(pid));
+	return asking || connects(silent, count);
 }
 
 static bool busy(void *ctx)
@@ -117,18 +119,20 @@ static uint32_t exchanges(struct source *d)
 }
 
 /*
- * Lets the process begin no exchange with us, and waits for the one under way: it would be seen as a
- * socket, and the process cannot be stopped in it.
+ * Lets the processes begin no exchange with us, and waits for the one under way: it would be seen as a
+ * socket, and a process cannot be stopped in it.
  */
 static void quieten(struct source *d)
 {
 	int64_t deadline = os_now_ns() + (int64_t)PLAN_QUIET_NS;
-	struct binding *binding;
 
 	os_lock_take(d->moves->lock);
-	binding = source_binding(d);
-	if (binding)
-		atomic_store(&binding->status->page->quiet, 1);
+	for (int i = 0; i <= d->fellows; i++) {
+		struct binding *binding = source_binding_of(d, i);
+
+		if (binding)
+			atomic_store(&binding->status->page->quiet, 1);
+	}
 	os_lock_release(d->moves->lock);
 	while (busy(d) && os_now_ns() < deadline && !worker_told(&d->worker))
 		os_thread_sleep_ns(QUIET_LOOK_NS);
@@ -136,27 +140,26 @@ static void quieten(struct source *d)
 
 static void let_talk(struct source *d)
 {
-	struct exchange_bell *bell;
-	struct binding *binding;
-
 	os_lock_take(d->moves->lock);
-	binding = source_binding(d);
-	if (binding) {
+	for (int i = 0; i <= d->fellows; i++) {
+		struct binding *binding = source_binding_of(d, i);
+
+		if (!binding)
+			continue;
 		atomic_store(&binding->status->page->quiet, 0);
-		if (exchange_bell(d->moves->exchange, d->dcid, d->p_nr, &bell) == 0)
-			exchange_poke(bell);
+		binding_poke(binding);
 	}
 	os_lock_release(d->moves->lock);
 }
 
 static uint64_t cpu_owed(struct source *d)
 {
-	const struct binding *binding;
+	const struct task *root;
 	uint64_t owed_ns;
 
 	os_lock_take(d->moves->lock);
-	binding = source_binding(d);
-	owed_ns = binding ? binding->task->cpu_owed_ns : 0;
+	root = source_root(d);
+	owed_ns = root ? root->cpu_owed_ns : 0;
 	os_lock_release(d->moves->lock);
 	return owed_ns;
 }
@@ -173,12 +176,12 @@ static void report_cpu_time(struct source *d)
 static int offspring(void *ctx, pid_t *pids, int max)
 {
 	struct source *d = ctx;
-	const struct binding *binding;
+	const struct task *root;
 	int count;
 
 	os_lock_take(d->moves->lock);
-	binding = source_binding(d);
-	count = binding ? cgroup_others(binding->task, pids, max) : -1;
+	root = source_root(d);
+	count = root ? cgroup_others(root, pids, max) : -1;
 	os_lock_release(d->moves->lock);
 	return count;
 }
@@ -199,38 +202,12 @@ static int check_left_behind(struct source *d)
 	return 0;
 }
 
-/* A child that is an endpoint itself: one move carries one endpoint. */
-static int check_bound_children(struct source *d)
-{
-	const struct binding *binding;
-	int bound = 0;
-	pid_t pid = 0;
-
-	os_lock_take(d->moves->lock);
-	for (binding = d->moves->bindings->all; binding && !pid; binding = binding->next) {
-		if (binding->role == BINDING_ARRIVING || binding->task->ended ||
-		    binding->task->tgid == d->lpid ||
-		    !migrate_source_has(d->tracee, binding->task->tgid))
-			continue;
-		pid = binding->task->tgid;
-		bound = binding->p_nr;
-	}
-	os_lock_release(d->moves->lock);
-	if (!pid)
-		return 0;
-	return refusal_set(
-		&d->refusal, EDVSPROCSTS,
-		"process %d, which descends from the process, is endpoint %d itself, and "
-		"only one endpoint moves at a time; let it unbind first",
-		(int)pid, bound);
-}
-
 /* Frozen: while they run they start new ones at any time. */
 static int check_kin(struct source *d)
 {
 	int r = check_left_behind(d);
 
-	return r ? r : check_bound_children(d);
+	return r ? r : source_check_fellows(d);
 }
 
 /* A process that talks to us during the check may show our own socket: look again. */
@@ -250,8 +227,10 @@ int source_check(struct source *d)
 	worker_fault(&d->worker, "source-check");
 	for (;;) {
 		uint32_t before;
-		int r;
+		int r = source_find_fellows(d);
 
+		if (r < 0)
+			return r;
 		quieten(d);
 		before = exchanges(d);
 
@@ -263,7 +242,7 @@ int source_check(struct source *d)
 		if (!d->tracee)
 			return r;
 		if (r == 0)
-			r = check_bound_children(d);
+			r = source_check_fellows(d);
 		if (r == 0)
 			report_cpu_time(d);
 		if (r == 0 || os_now_ns() >= deadline || worker_told(&d->worker) ||
@@ -298,6 +277,22 @@ static int connect_to_target(struct source *d, struct secure **securep)
 	}
 }
 
+/* Lock held. */
+static void name_fellows(const struct source *d, struct move_offer *offer)
+{
+	offer->fellows = (uint32_t)d->fellows;
+	for (int i = 0; i < d->fellows; i++) {
+		const struct mover *mover = &d->fellow[i];
+
+		offer->fellow[i] = (struct move_fellow){ .endpoint = mover->endpoint,
+							 .vpid = mover->vpid,
+							 .generation = mover->generation };
+		memcpy(offer->fellow[i].name,
+		       order_endpoint(d->moves->order, d->dcid, mover->p_nr)->name,
+		       sizeof(offer->fellow[i].name));
+	}
+}
+
 int source_offer(struct source *d)
 {
 	struct move_offer offer = { .dcid = d->dcid,
@@ -308,7 +303,8 @@ int source_offer(struct source *d)
 				    .dry_run = d->dry_run,
 				    .carries = d->carries,
 				    .source = d->moves->order->self,
-				    .target = d->target };
+				    .target = d->target,
+				    .root = d->root };
 	struct secure *secure;
 	struct move_verdict verdict;
 	int r;
@@ -319,6 +315,7 @@ int source_offer(struct source *d)
 	offer.dc_generation = d->moves->order->directory.dc[d->dcid].generation;
 	memcpy(offer.name, order_endpoint(d->moves->order, d->dcid, d->p_nr)->name,
 	       sizeof(offer.name));
+	name_fellows(d, &offer);
 	os_lock_release(d->moves->lock);
 	worker_fault(&d->worker, "source-offer");
 	r = connect_to_target(d, &secure);
@@ -354,61 +351,12 @@ int source_offer(struct source *d)
 	return r;
 }
 
-/* Its endpoint is not bound to it any more: it has ended, or it was unbound and goes on without. */
-static int refuse_gone(struct source *d)
-{
-	return refusal_set(&d->refusal, EDVSSRCDIED,
-			   "endpoint %d has ended or was unbound during the move", d->p_nr);
-}
-
-int source_take_far_ends(struct source *d)
-{
-	int64_t deadline = os_now_ns() + (int64_t)PLAN_COPIES_NS;
-	struct copiers copiers = { 0 };
-	struct binding *binding;
-	int copies = 1;
-
-	assert(!os_lock_is_held());
-	while (copies) {
-		os_lock_take(d->moves->lock);
-		binding = source_binding(d);
-		if (!binding) {
-			os_lock_release(d->moves->lock);
-			return refuse_gone(d);
-		}
-		binding->state = BINDING_LEAVING;
-		os_kept_note(&binding->in_state);
-		copies = exchange_hold(d->moves->exchange, d->dcid, d->p_nr) + binding->copying;
-		os_lock_release(d->moves->lock);
-		if (copies)
-			copies = copiers_count(&copiers, d->moves->bindings, d->moves->lock,
-					       d->dcid, d->p_nr);
-		if (!copies)
-			break;
-		if (os_now_ns() > deadline || worker_told(&d->worker))
-			return refusal_set(&d->refusal, EDVSBUSY,
-					   "somebody copies to or from the process without end");
-		os_thread_sleep_ns(COPIES_LOOK_NS);
-	}
-	return 0;
-}
-
 void source_thaw(struct source *d)
 {
 	struct refusal ignored = REFUSAL_NONE;
-	struct binding *binding;
 
 	assert(!os_lock_is_held());
-	os_lock_take(d->moves->lock);
-	binding = source_binding(d);
-	if (binding && binding->state == BINDING_LEAVING) {
-		binding->state = BINDING_BOUND;
-		os_kept_note(&binding->in_state);
-		exchange_unhold(d->moves->exchange, d->dcid, d->p_nr, 0);
-		binding_refresh_channels(binding);
-		proxy_offer(d->moves->proxy, d->dcid, d->p_nr, d->endpoint);
-	}
-	os_lock_release(d->moves->lock);
+	source_give_far_ends(d);
 	source_end_silence(d);
 	migrate_source_thaw(d->tracee, &ignored);
 }
@@ -454,35 +402,48 @@ int source_freeze(struct source *d)
 	return r;
 }
 
-int source_send(struct source *d)
+/* The conversations of one that moves. The first has the log of all with it. */
+static int send_state(struct source *d, int i)
 {
-	int64_t begin = os_now_ns();
 	struct binding *binding;
+	struct task *root;
 	uint8_t *bytes = NULL;
 	uint32_t len = 0;
 	int r = -ESRCH;
 
-	assert(d->tracee);
-	assert(!os_lock_is_held());
 	os_lock_take(d->moves->lock);
-	binding = source_binding(d);
-	if (binding) {
-		if (binding->task->output)
-			output_drain(binding->task->output);
-		r = conversations_pack(binding, d->worker.driver.source.move, &bytes, &len);
-	}
+	binding = source_binding_of(d, i);
+	root = i == 0 ? source_root(d) : NULL;
+	if (root && root->output)
+		output_drain(root->output);
+	if (binding)
+		r = conversations_pack(binding, root, d->worker.driver.source.move, &bytes, &len);
 	os_lock_release(d->moves->lock);
 	if (r < 0)
 		return r == -ENOMEM ? refusal_set(&d->refusal, EDVSALLOCMEM,
 						  "no memory for the state of the process")
-				    : refuse_gone(d);
+				    : source_refuse_gone(d, i);
 	r = dialogue_send(d->secure, MOVE_STATE, bytes, len, DIALOGUE_STEP, &d->refusal);
 	free(bytes);
-	if (r == 0)
-		r = migrate_source_send(d->tracee, d->secure, &d->refusal);
+	d->report.sent_bytes += len;
+	return r;
+}
+
+int source_send(struct source *d)
+{
+	int64_t begin = os_now_ns();
+	int r = 0;
+
+	assert(d->tracee);
+	assert(!os_lock_is_held());
+	for (int i = 0; i <= d->fellows && r == 0; i++)
+		r = send_state(d, i);
+	if (r < 0)
+		return r;
+	r = migrate_source_send(d->tracee, d->secure, &d->refusal);
 	d->report.image_bytes = migrate_source_stats(d->tracee)->image_bytes;
 	report_cpu_time(d);
-	d->report.sent_bytes = d->report.image_bytes + len;
+	d->report.sent_bytes += d->report.image_bytes;
 	d->report.transfer_ns = (uint64_t)(os_now_ns() - begin);
 	worker_fault(&d->worker, "source-sent");
 	return r;
@@ -516,21 +477,35 @@ int source_await_loaded(struct source *d)
 	return r;
 }
 
+/* Its log and those that follow it go with it; the worker kills the frozen copies. */
+static void release_root(struct source *d, struct task *root)
+{
+	d->output = root->output;
+	if (d->output)
+		output_listen(d->output, NULL, NULL);
+	root->output = NULL;
+	following_move(root, d->target);
+	if (!root->bindings)
+		task_free(root);
+}
+
 void source_release(struct source *d)
 {
-	struct binding *binding = source_binding(d);
+	struct task *root = source_root(d);
 
 	assert(!d->output);
 	assert(os_lock_protects());
-	if (binding) {
-		d->output = binding->task->output;
-		if (d->output)
-			output_listen(d->output, NULL, NULL);
-		binding->task->output = NULL;
-		following_move(binding->task, d->target);
-		binding_move_away(binding); /* the worker kills the frozen copy */
+	if (root && source_binding(d))
+		release_root(d, root);
+	for (int i = 0; i <= d->fellows; i++) {
+		struct binding *binding = source_binding_of(d, i);
+
+		if (binding)
+			binding_move_away(binding);
 	}
-	binding_drop_far_channels(d->moves->bindings, d->dcid, d->p_nr);
+	/* Only now: those between two of them are nobody's here. */
+	for (int i = 0; i <= d->fellows; i++)
+		binding_drop_far_channels(d->moves->bindings, d->dcid, source_mover(d, i).p_nr);
 }
 
 /*

@@ -27,8 +27,8 @@ static struct tasks tasks;
 static struct moves moves;
 static struct requests requests;
 static struct ctl_counters counters;
-static struct task task, sibling;
-static struct binding binding, beside;
+static struct task task;
+static struct binding binding;
 static struct answer answer;
 
 static struct directory_endpoint *endpoint(void)
@@ -52,7 +52,10 @@ static void set_up(void)
 				.tasks = &tasks,
 				.bindings = &bindings };
 	*endpoint() = (struct directory_endpoint){ .bound = 1, .node = OWN, .generation = LIFE };
-	task = (struct task){ .tasks = &tasks, .lpid = 70, .tgid = 70, .managed = true };
+	task = (struct task){
+		.tasks = &tasks, .lpid = 70, .tgid = 70, .managed = true, .dcid = DC
+	};
+	tasks.all = &task;
 	binding = (struct binding){ .task = &task, .dcid = DC, .p_nr = P_NR, .generation = LIFE };
 	bindings.all = &binding;
 	bindings.at[DC][shm_index(P_NR)] = &binding;
@@ -93,26 +96,22 @@ static void test_early_refusals(void)
 	CHECK_EQ(start(FAR), EDVSNOTBIND);
 }
 
-/* One move carries one endpoint; a thread that has ended, and an arrival, are none beside it. */
-static void test_a_thread_beside(void)
+/* One move at a time, whichever endpoint of its processes it was asked for. */
+static void test_a_move_of_the_same_processes(void)
 {
-	struct source d = { .moves = &moves, .p_nr = P_NR, .target = FAR };
+	struct source other = { .moves = &moves, .dcid = DC, .p_nr = 11, .lpid = 70 };
+	struct source d = { .moves = &moves, .dcid = DC, .p_nr = P_NR, .target = FAR };
 
 	set_up();
-	sibling = (struct task){ .tasks = &tasks, .lpid = 72, .tgid = 70 };
-	beside = (struct binding){ .task = &sibling, .p_nr = 11, .next = &binding };
-	bindings.all = &beside;
-	CHECK_EQ(start(FAR), EDVSPROCSTS);
-	CHECK(strstr(answer.sentence, "endpoint 11"));
-	sibling.ended = true;
+	source_begin(&d, &binding);
+	CHECK_EQ(d.lpid, 70);
+	moves.sources = &other;
+	CHECK_EQ(source_may_leave(&d, &binding, false), EDVSMIGRATE);
+	CHECK(strstr(d.refusal.reason, "endpoint 11"));
+	other.lpid = 71;
+	refusal_clear(&d.refusal);
 	CHECK_EQ(source_may_leave(&d, &binding, false), 0);
-	sibling.ended = false;
-	beside.role = BINDING_ARRIVING;
-	CHECK_EQ(source_may_leave(&d, &binding, false), 0);
-	beside.role = BINDING_PRIMARY;
-	CHECK(source_may_leave(&d, &binding, false) < 0);
-	sibling.tgid = 90; /* of another process */
-	CHECK_EQ(source_may_leave(&d, &binding, false), 0);
+	moves.sources = NULL;
 }
 
 static void test_a_users_share(void)
@@ -347,7 +346,7 @@ int main(void)
 {
 	os_lock_init(&lock);
 	TEST(test_early_refusals);
-	TEST(test_a_thread_beside);
+	TEST(test_a_move_of_the_same_processes);
 	TEST(test_a_users_share);
 	TEST(test_an_effect_is_of_one_life);
 	TEST(test_the_target_leaves);

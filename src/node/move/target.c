@@ -99,15 +99,20 @@ static struct plan_event do_load(void *ctx, const struct plan_effect *effect)
 
 	(void)effect;
 	event.code = a->refusal.error;
-	event.move = a->state ? ((const struct move_state *)a->state)->move : 0;
+	if (a->arrival[0].state)
+		event.move = ((const struct move_state *)a->arrival[0].state)->move;
 	return event;
+}
+
+/* Of the endpoint, as far as that has one; before that of the first process. */
+static pid_t pid_of(const struct target *a)
+{
+	return a->lpid ? a->lpid : migrate_target_pid(a->target);
 }
 
 static struct plan_event say(struct target *a)
 {
-	pid_t pid = a->refusal.error ? 0 : migrate_target_pid(a->target);
-
-	return dialogue_verdict(a->secure, &a->refusal, pid, 0) < 0
+	return dialogue_verdict(a->secure, &a->refusal, a->refusal.error ? 0 : pid_of(a), 0) < 0
 		       ? outcome(PLAN_CONNECTION_LOST, 0)
 		       : nothing();
 }
@@ -130,39 +135,80 @@ static struct plan_event do_say_refused(void *ctx, const struct plan_effect *eff
 	return say(a);
 }
 
-/* The target owns it from this command on: its conversations are merged and its far ends swapped. */
+/* Its processes that ended while they were held: each once, whatever it has been bound to. */
+static void tell_ends(struct target *a, struct binding *const *taken)
+{
+	for (int i = 0; i < target_arrivals(a); i++) {
+		struct task *task = taken[i]->task;
+		bool again = false;
+
+		for (int k = 0; k < i; k++)
+			again = again || taken[k]->task == task;
+		if (task->ended && !again)
+			task_end(task);
+	}
+}
+
+/* A first process that is no endpoint itself. */
+static void take_root(struct task *root)
+{
+	root->loading = false;
+	os_kept_note(&root->in_state);
+	if (root->ended)
+		task_end(root);
+}
+
+/*
+ * The target owns them from this command on: their conversations are merged and their far ends swapped. All of them are
+ * here before a line is joined, because those between two of them have both ends here.
+ */
 static struct plan_event do_take_over(void *ctx, const struct plan_effect *effect)
 {
 	struct target *a = ctx;
-	struct binding *binding = a->binding;
-	int dcid = a->offer.dcid, p_nr = a->offer.p_nr;
+	struct binding *taken[1 + COMMAND_FELLOWS_MAX];
+	struct task *root = a->root;
+	bool is_bound = root->bindings;
 
-	assert(binding && binding->role == BINDING_ARRIVING);
 	(void)effect;
-	a->binding = NULL; /* it ends like any other from now on */
-	if (binding_take(binding, a->offer.endpoint, a->offer.generation) < 0)
-		os_log(OS_LOG_ERROR, "endpoint %d has no bell here", a->offer.endpoint);
-	conversations_unpack(binding, a->state);
-	exchange_unhold(a->moves->exchange, dcid, p_nr, 0);
-	binding_refresh_channels(binding);
-	if (binding->task->ended) /* while it was held */
-		task_end(binding->task);
+	a->root = NULL;
+	for (int i = 0; i < target_arrivals(a); i++) {
+		taken[i] = a->arrival[i].binding;
+		assert(taken[i] && taken[i]->role == BINDING_ARRIVING);
+		a->arrival[i].binding = NULL; /* it ends like any other from now on */
+		if (binding_take(taken[i], taken[i]->endpoint, taken[i]->generation) < 0)
+			os_log(OS_LOG_ERROR, "endpoint %d has no bell here", taken[i]->endpoint);
+	}
+	for (int i = 0; i < target_arrivals(a); i++) {
+		conversations_unpack(taken[i], a->arrival[i].state);
+		exchange_unhold(a->moves->exchange, a->offer.dcid, taken[i]->p_nr, 0);
+		binding_refresh_channels(taken[i]);
+	}
+	tell_ends(a, taken);
+	if (!is_bound)
+		take_root(root);
 	return nothing();
+}
+
+static void poke(const struct target *a, int p_nr)
+{
+	struct exchange_bell *bell;
+
+	if (exchange_bell(a->moves->exchange, a->offer.dcid, p_nr, &bell) == 0)
+		exchange_poke(bell);
 }
 
 static struct plan_event do_resume(void *ctx, const struct plan_effect *effect)
 {
 	struct target *a = ctx;
-	struct exchange_bell *bell;
 	struct refusal refusal = REFUSAL_NONE;
 	int r;
 
-	assert(!a->binding);
+	assert(!a->arrival[0].binding);
 	(void)effect;
 	worker_fault(&a->worker, "target-commit");
 	target_take_addresses(a);
 	r = migrate_target_resume(a->target, NULL, &refusal);
-	dialogue_verdict(a->secure, &refusal, migrate_target_pid(a->target), 0);
+	dialogue_verdict(a->secure, &refusal, pid_of(a), 0);
 	if (r < 0) {
 		os_log(OS_LOG_ERROR, "endpoint %d cannot go on here: %s", a->offer.endpoint,
 		       refusal.reason);
@@ -170,8 +216,8 @@ static struct plan_event do_resume(void *ctx, const struct plan_effect *effect)
 		return nothing();
 	}
 	os_lock_take(a->moves->lock);
-	if (exchange_bell(a->moves->exchange, a->offer.dcid, a->offer.p_nr, &bell) == 0)
-		exchange_poke(bell);
+	for (int i = 0; i < target_arrivals(a); i++)
+		poke(a, _ENDPOINT_P(target_mover(a, i).endpoint));
 	os_lock_release(a->moves->lock);
 	deliver_late_signals(a);
 	return nothing();
@@ -180,33 +226,38 @@ static struct plan_event do_resume(void *ctx, const struct plan_effect *effect)
 static struct plan_event do_discard(void *ctx, const struct plan_effect *effect)
 {
 	struct target *a = ctx;
+	bool entered;
 
 	(void)effect;
 	if (a->target)
 		migrate_target_discard(a->target);
 	os_lock_take(a->moves->lock);
-	if (a->binding) {
-		binding_move_away(a->binding);
-		a->binding = NULL;
-		binding_drop_far_channels(a->moves->bindings, a->offer.dcid, a->offer.p_nr);
-	}
+	entered = a->root;
+	target_forget(a);
+	for (int i = 0; entered && i < target_arrivals(a); i++)
+		binding_drop_far_channels(a->moves->bindings, a->offer.dcid,
+					  _ENDPOINT_P(target_mover(a, i).endpoint));
 	os_lock_release(a->moves->lock);
 	return nothing();
 }
 
-/* Committed to us, and there is nothing that could run: the endpoint ends. */
+/* Committed to us, and there is nothing that could run: the endpoints end. */
 static struct plan_event do_propose_unbind(void *ctx, const struct plan_effect *effect)
 {
 	struct target *a = ctx;
-	struct command cmd = { .kind = COMMAND_UNBIND,
-			       .dcid = a->offer.dcid,
-			       .p_nr = a->offer.p_nr,
-			       .generation = a->offer.generation,
-			       .flags = COMMAND_FLAG_DIED };
 
 	(void)effect;
 	os_lock_take(a->moves->lock);
-	order_propose(a->moves->order, &cmd, &right_root, NULL, NULL);
+	for (int i = 0; i < target_arrivals(a); i++) {
+		struct move_fellow mover = target_mover(a, i);
+		struct command cmd = { .kind = COMMAND_UNBIND,
+				       .dcid = a->offer.dcid,
+				       .p_nr = _ENDPOINT_P(mover.endpoint),
+				       .generation = mover.generation,
+				       .flags = COMMAND_FLAG_DIED };
+
+		order_propose(a->moves->order, &cmd, &right_root, NULL, NULL);
+	}
 	os_lock_release(a->moves->lock);
 	return nothing();
 }
@@ -260,7 +311,7 @@ const struct driver_side target_side = {
 
 static void finish(struct target *a)
 {
-	assert(!a->binding);
+	assert(!a->arrival[0].binding && !a->root);
 	for (struct target **link = &a->moves->targets; *link; link = &(*link)->next) {
 		if (*link == a) {
 			*link = a->next;
@@ -272,7 +323,8 @@ static void finish(struct target *a)
 	os_close(a->pidfd);
 	secure_free(a->secure);
 	worker_deinit(&a->worker);
-	free(a->state);
+	for (int i = 0; i < target_arrivals(a); i++)
+		free(a->arrival[i].state);
 	free(a);
 }
 
@@ -332,16 +384,31 @@ void target_start(struct moves *moves, int from, struct secure *secure)
 		finish(a);
 }
 
+/* Whether an effect is of one that arrives. */
+static bool is_of(const struct target *a, const struct directory_effect *effect)
+{
+	bool found = false;
+
+	for (int i = 0; a->offer.dcid == effect->dcid && i < target_arrivals(a) && !found; i++) {
+		struct move_fellow mover = target_mover(a, i);
+
+		/* The end of a fellow is none of the plan's endpoint: its move is rolled back by the same command. */
+		found = _ENDPOINT_P(mover.endpoint) == effect->p_nr &&
+			mover.generation == effect->generation &&
+			(i == 0 || effect->kind != EFFECT_ENDPOINT_DEAD);
+	}
+	return found;
+}
+
 /*
- * Each move of that life of the endpoint hears of it; its plan knows whether it is concerned. Of a move by hand nothing
- * is here, and nobody hears of it.
+ * Each move of that life of the endpoint hears of it; its plan knows whether it is concerned, and by the first effect
+ * of a command all that move together have been decided. Of a move by hand nothing is here, and nobody hears of it.
  */
 void target_on_effect(struct moves *moves, const struct directory_effect *effect)
 {
 	assert(os_lock_protects());
 	for (struct target *a = moves->targets; a; a = a->next)
-		if (a->offer.dcid == effect->dcid && a->offer.p_nr == effect->p_nr &&
-		    a->offer.generation == effect->generation)
+		if (is_of(a, effect))
 			worker_hear(&a->worker, effect);
 }
 

@@ -16,6 +16,13 @@
 #include "wire/move.h"
 
 struct binding;
+struct task;
+
+/* An endpoint on its way: 0 is the one that the offer is of, the others are its fellows. */
+struct arrival {
+	struct binding *binding; /* made before the load, bound by the commit */
+	uint8_t *state;		 /* owned: struct move_state and what follows it */
+};
 
 struct target {
 	struct target *next;
@@ -24,11 +31,12 @@ struct target {
 	struct secure *secure;
 	struct move_offer offer;
 	struct migrate_target *target;
-	struct binding *binding;      /* made before the load, bound by the commit */
+	struct task *root; /* entry of the first process, made before the load */
+	struct arrival arrival[1 + COMMAND_FELLOWS_MAX];
 	char cgroup[CGROUP_NAME_MAX]; /* of the shell, the same */
 	int shell_pidfd;	      /* until the process entry owns it; then pidfd is ours */
 	int pidfd;
-	uint8_t *state; /* struct move_state and what follows it */
+	pid_t lpid; /* of the endpoint that the offer is of, once it is loaded; 0 before */
 	struct worker worker;
 	bool anew;	 /* out of a file, as a new life: its channels are dead */
 	int was_nr;	 /* anew: its endpoint in the earlier life */
@@ -56,6 +64,15 @@ void target_take_addresses(struct target *a);
 /* Parts of them, for one that comes out of a file: the engine's side of the offer, and the entry with its pages. */
 struct migrate_host target_host(struct target *a);
 int target_prepare_process(struct target *a);
+
+/* Those that arrive, from 0 to offer.fellows; see struct arrival. */
+static inline int target_arrivals(const struct target *a)
+{
+	return 1 + (int)a->offer.fellows;
+}
+struct move_fellow target_mover(const struct target *a, int i);
+/* What was made of their entries goes again. Lock held. */
+void target_forget(struct target *a);
 
 /* Parts of the last two: the offer, and then the state, are of the very process and move that the order knows. */
 int target_check_offer(struct target *a);

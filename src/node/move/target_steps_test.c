@@ -63,7 +63,7 @@ static void set_up(void)
 				     .move = MOVE };
 	a = (struct target){ .moves = &moves,
 			     .from = FAR,
-			     .state = (uint8_t *)&state,
+			     .arrival[0].state = (uint8_t *)&state,
 			     .offer = { .dcid = DC,
 					.p_nr = P_NR,
 					.endpoint = endpoint_number(),
@@ -208,6 +208,8 @@ static void test_a_malformed_offer(void)
 	set_up();
 	offer = a.offer;
 	memset(offer.name, 'x', sizeof(offer.name));
+	CHECK_EQ(received(&offer), EDVSBADREQUEST);
+	offer.name[sizeof(offer.name) - 1] = 0;
 	CHECK_EQ(received(&offer), 0);
 	CHECK_EQ(a.offer.dcid, DC);
 	CHECK_EQ(a.worker.endpoint, P_NR);

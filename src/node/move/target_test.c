@@ -44,12 +44,14 @@ static uint64_t moved(void *ctx)
 
 static void enter(struct target *a, uint32_t generation)
 {
-	*a = (struct target){ .next = moves.targets,
-			      .moves = &moves,
-			      .from = 4,
-			      .offer = { .dcid = DC, .p_nr = P_NR, .generation = generation },
-			      .shell_pidfd = -1,
-			      .pidfd = -1 };
+	*a = (struct target){
+		.next = moves.targets,
+		.moves = &moves,
+		.from = 4,
+		.offer = { .dcid = DC, .p_nr = P_NR, .endpoint = P_NR, .generation = generation },
+		.shell_pidfd = -1,
+		.pidfd = -1
+	};
 	worker_init(&a->worker, &lock, NULL, &target_side, a);
 	a->worker.moved = moved;
 	moves.targets = a;
