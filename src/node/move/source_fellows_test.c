@@ -137,7 +137,10 @@ static void test_those_that_cannot(void)
 	CHECK_EQ(find(), EDVSMIGRATE);
 	binding[1].state = BINDING_BOUND;
 	order.directory.dc[DC].slot[shm_index(30)].moving = 1;
+	order.directory.dc[DC].slot[shm_index(30)].move = 5;
 	CHECK_EQ(find(), EDVSMIGRATE);
+	d.worker.driver.source.move = 5; /* that is this move */
+	CHECK_EQ(find(), 0);
 	order.directory.dc[DC].slot[shm_index(30)].moving = 0;
 	CHECK_EQ(find(), 0);
 }

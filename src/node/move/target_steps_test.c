@@ -186,6 +186,43 @@ static void test_a_move_that_is_not_started(void)
 	CHECK_EQ(state_error(), EDVSMIGRATE);
 }
 
+/* A fellow is judged like the endpoint that the offer is of. */
+static void test_a_fellow(void)
+{
+	struct directory_endpoint *ep;
+	struct move_state its = { 0 };
+	struct move_fellow *fellow;
+
+	set_up();
+	ep = &order.directory.dc[DC].slot[shm_index(P_NR + 1)];
+	*ep = *endpoint();
+	ep->vpid = 71;
+	fellow = &a.offer.fellow[0];
+	*fellow = (struct move_fellow){ directory_endpoint_number(ep, P_NR + 1), 71, LIFE, 0,
+					"mover" };
+	a.offer.fellows = 1;
+	a.arrival[1].state = (uint8_t *)&its;
+	its = state;
+	its.endpoint = fellow->endpoint;
+	its.vpid = 71;
+	CHECK_EQ(offer_error(), 0);
+	CHECK_EQ(state_error(), 0);
+	fellow->vpid++;
+	CHECK_EQ(offer_error(), EDVSMIGRATE);
+	CHECK(strstr(a.refusal.reason, "endpoint 8"));
+	CHECK_EQ(state_error(), EDVSBADREQUEST);
+	fellow->vpid--;
+	ep->node = OWN;
+	CHECK_EQ(offer_error(), EDVSMIGRATE);
+	ep->node = FAR;
+	its.move++;
+	CHECK_EQ(state_error(), EDVSBADREQUEST);
+	its.move--;
+	ep->move++; /* it is in another move */
+	ep->generation++;
+	CHECK_EQ(state_error(), EDVSMIGRATE);
+}
+
 static int received(const struct move_offer *offer)
 {
 	struct refusal ignored = REFUSAL_NONE;
@@ -235,6 +272,7 @@ int main(void)
 	TEST(test_a_backup_stands_by);
 	TEST(test_a_state_of_another);
 	TEST(test_a_move_that_is_not_started);
+	TEST(test_a_fellow);
 	TEST(test_a_malformed_offer);
 	return test_end();
 }

@@ -123,6 +123,32 @@ static void test_an_effect_is_of_one_life(void)
 	tear_down();
 }
 
+/* The end of a fellow is not that of the plan's endpoint; what is decided of a fellow is decided of all. */
+static void test_an_effect_on_a_fellow(void)
+{
+	struct directory_effect effect = {
+		.kind = EFFECT_ENDPOINT_DEAD, .dcid = DC, .p_nr = P_NR + 1, .generation = LIFE
+	};
+	struct plan_target before;
+
+	set_up();
+	enter(&targets[0], LIFE);
+	targets[0].offer.fellows = 1;
+	targets[0].offer.fellow[0] =
+		(struct move_fellow){ .endpoint = P_NR + 1, .generation = LIFE };
+	before = targets[0].worker.driver.target;
+	target_on_effect(&moves, &effect);
+	CHECK(!is_told(&targets[0], &before));
+	targets[0].worker.driver.target.state = PLAN_TARGET_LOADING;
+	before = targets[0].worker.driver.target;
+	effect.kind = EFFECT_MOVE_STARTED;
+	effect.move = 9;
+	target_on_effect(&moves, &effect);
+	CHECK(is_told(&targets[0], &before));
+	worker_deinit(&targets[0].worker);
+	tear_down();
+}
+
 static void test_the_source_leaves(void)
 {
 	struct plan_target before;
@@ -196,6 +222,7 @@ int main(void)
 	TEST(test_a_count);
 	TEST(test_one_too_many);
 	TEST(test_an_effect_is_of_one_life);
+	TEST(test_an_effect_on_a_fellow);
 	TEST(test_the_source_leaves);
 	TEST(test_words_of_a_refusal);
 	TEST(test_an_offer);
