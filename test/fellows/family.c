@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A process, its threads and its children, each of which is an endpoint and answers calls. The process calls all of
- * them in turn, from others they may be called as well. Each member counts the calls of each caller, and each answer says
- * which one it is: so a call that is lost, comes twice or out of its turn is seen, and a member that is not the same any
- * more. SIGTERM ends it.
+ * them in turn; from others they may be called as well. Each member counts the calls of each caller, and each answer
+ * says which one it is: so a call that is lost, comes twice or out of its turn is seen, and a member that is not the
+ * same any more. SIGTERM ends it.
  *
  * Usage: family DCID EP THREADS CHILDREN	the members have the endpoints from EP + 1 on, the threads first
  *	  family DCID EP call MEMBER...		calls those from outside
@@ -64,6 +64,16 @@ static void *thread(void *arg)
 	return NULL;
 }
 
+static int number(const char *text)
+{
+	char *end;
+	long value = strtol(text, &end, 10);
+
+	if (end == text || *end || value < -NR_TASKS || value >= NR_PROCS)
+		exit(fail(text, 0, value));
+	return (int)value;
+}
+
 static int call(const int *member, int members)
 {
 	int tid[MEMBERS_MAX] = { 0 };
@@ -109,12 +119,12 @@ int main(int argc, char **argv)
 	if (argc < 5)
 		return fail("usage", 0, argc);
 	sigaction(SIGTERM, &act, NULL);
-	dcid = atoi(argv[1]);
-	own = atoi(argv[2]);
-	threads = outside ? 0 : atoi(argv[3]);
-	children = outside ? 0 : atoi(argv[4]);
+	dcid = number(argv[1]);
+	own = number(argv[2]);
+	threads = outside ? 0 : number(argv[3]);
+	children = outside ? 0 : number(argv[4]);
 	for (int i = 4; outside && i < argc && members < MEMBERS_MAX; i++)
-		member[members++] = atoi(argv[i]);
+		member[members++] = number(argv[i]);
 	for (int i = 0; i < threads + children && members < MEMBERS_MAX; i++)
 		member[members++] = own + 1 + i;
 	for (int i = threads; i < threads + children; i++) {
@@ -122,7 +132,8 @@ int main(int argc, char **argv)
 
 		if (fork())
 			continue;
-		signal(SIGTERM, SIG_DFL);
+		act.sa_handler = SIG_DFL;
+		sigaction(SIGTERM, &act, NULL);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != first)
 			_exit(1);
