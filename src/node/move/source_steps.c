@@ -480,10 +480,7 @@ int source_await_loaded(struct source *d)
 /* Its log and those that follow it go with it; the worker kills the frozen copies. */
 static void release_root(struct source *d, struct task *root)
 {
-	d->output = root->output;
-	if (d->output)
-		output_listen(d->output, NULL, NULL);
-	root->output = NULL;
+	d->output = following_give_output(root);
 	following_move(root, d->target);
 	if (!root->bindings)
 		task_free(root);

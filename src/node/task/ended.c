@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "node/task/following.h"
 #include "node/task/output.h"
 #include "node/state/order.h"
 #include "node/task/task.h"
@@ -121,11 +122,8 @@ void ended_keep(struct task *task)
 					     .ended_ns = os_clock_ns(CLOCK_REALTIME) };
 	memcpy(ended->row.name, task->last.name,
 	       strnlen(task->last.name, sizeof(task->last.name) - 1));
-	if (task->output)
-		output_listen(task->output, NULL, NULL);
-	ended->output = task->output;
+	ended->output = following_give_output(task);
 	ended->before = task->output_start;
-	task->output = NULL;
 	if (ended->output)
 		output_belong(ended->output, &ended->in_state);
 	tasks->ended = ended;

@@ -33,6 +33,20 @@ void following_take_output(struct task *task, struct output *output, uint64_t st
 	output_listen(output, on_output, task);
 }
 
+struct output *following_give_output(struct task *task)
+{
+	struct output *output = task->output;
+
+	assert(os_lock_protects());
+	if (!output)
+		return NULL;
+	output_listen(output, NULL, NULL);
+	output_belong(output, NULL);
+	task->output = NULL;
+	os_kept_note(&task->in_state);
+	return output;
+}
+
 void following_send(struct task *task, struct request *request, uint64_t from)
 {
 	size_t kept = output_size(task->output);

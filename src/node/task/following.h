@@ -13,6 +13,8 @@ struct task;
 
 /* Gives a task its output (owned from now on), whose first byte is the task's byte number `start`. */
 void following_take_output(struct task *task, struct output *output, uint64_t start);
+/* Takes it from the task, which may be freed then: the caller owns it, or gets NULL. Nobody hears of its bytes. */
+struct output *following_give_output(struct task *task);
 /* Sends what is kept of its output from byte `from` on. */
 void following_send(struct task *task, struct request *request, uint64_t from);
 

@@ -10,7 +10,9 @@
 #include "node/state/order.h"
 #include "node/task/output.h"
 #include "node/task/task.h"
+#include "os/kept.h"
 #include "os/loop.h"
+#include "wire/handover.h"
 
 #define OWN 2
 
@@ -63,6 +65,28 @@ static struct request *waiter(struct answer *answer, int from, uint64_t id)
 	request->remote_id = id;
 	following_await_end(&task, request);
 	return request;
+}
+
+/* Its task may be freed then: what becomes of the output is noted of that no more. */
+static void test_an_output_that_is_given_away(void)
+{
+	struct output *output;
+
+	set_up();
+	CHECK(!following_give_output(&task));
+	os_kept_watch(true);
+	os_kept_begin(&task.in_state, HANDOVER_TASK);
+	CHECK_EQ(output_new(loop, OUTPUT_BYTES, &output), 0);
+	following_take_output(&task, output, 0);
+	CHECK(following_give_output(&task) == output);
+	CHECK(!task.output);
+	CHECK(os_kept_changed() == &task.in_state);
+	os_kept_settle();
+	output_free(output);
+	CHECK(!os_kept_changed());
+	os_kept_end(&task.in_state);
+	os_kept_watch(false);
+	tear_down();
 }
 
 static void test_the_end(void)
@@ -203,6 +227,7 @@ static void test_where_it_begins(void)
 
 int main(void)
 {
+	TEST(test_an_output_that_is_given_away);
 	TEST(test_the_end);
 	TEST(test_a_cancel_from_afar);
 	TEST(test_a_client_goes_away);
