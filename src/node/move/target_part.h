@@ -71,7 +71,7 @@ static inline int target_arrivals(const struct target *a)
 	return 1 + (int)a->offer.fellows;
 }
 struct move_fellow target_mover(const struct target *a, int i);
-/* What was made of their entries goes again. Lock held. */
+/* Their entries, as far as they were made, go again. Lock held. */
 void target_forget(struct target *a);
 
 /* Parts of the last two: the offer, and then the state, are of the very process and move that the order knows. */

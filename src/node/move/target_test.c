@@ -123,7 +123,7 @@ static void test_an_effect_is_of_one_life(void)
 	tear_down();
 }
 
-/* The end of a fellow is not that of the plan's endpoint; what is decided of a fellow is decided of all. */
+/* The end of a fellow is not that of the plan's endpoint; a decision on a fellow is one on all. */
 static void test_an_effect_on_a_fellow(void)
 {
 	struct directory_effect effect = {

@@ -67,7 +67,7 @@ static struct request *waiter(struct answer *answer, int from, uint64_t id)
 	return request;
 }
 
-/* Its task may be freed then: what becomes of the output is noted of that no more. */
+/* Its task may be freed then, and nothing is noted of that any more. */
 static void test_an_output_that_is_given_away(void)
 {
 	struct output *output;
