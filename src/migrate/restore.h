@@ -193,6 +193,13 @@ int restore_locks(struct restore *restore, struct refusal *refusal);
  */
 int restore_locks_late(struct restore *restore, int64_t deadline_ns, struct refusal *refusal);
 
+/* restore_clone.c */
+/* Makes all threads of the picture, by the shell, which is the leader. */
+int restore_clone_threads(struct restore *restore, struct refusal *refusal);
+/* Adds the calls by which a thread comes to directories of its own, and runs them. */
+int restore_enter_directories(struct restore *restore, const struct tracee *tracee,
+			      const struct image_thread *image, struct refusal *refusal);
+
 /* restore_threads.c */
 int restore_threads(struct restore *restore, struct refusal *refusal);
 /* The thread with this number, or NULL; the leader is first, the others are sorted by it. */
