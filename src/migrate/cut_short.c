@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "migrate/apart.h"
 #include "migrate/descriptors_source.h"
 #include "os/inode.h"
 #include "os/kernel.h"
@@ -24,6 +25,8 @@ struct rest {
 	struct tracee *tracee;
 	struct remote_ptr at;
 	const struct inventory *inventory;
+	const struct descriptors *descriptors; /* of the thread's table; NULL: not known */
+	pid_t task;			       /* that has the table */
 	uint64_t done;
 	int result;
 	int socket; /* a duplicate of one that is sent to; -1: it is none */
@@ -31,17 +34,18 @@ struct rest {
 };
 
 /* Whether a write to it is cut by nothing but a signal: files are never, what may not block always. */
-static bool is_blocking_pipe(int dir, uint64_t number)
+static bool is_blocking_pipe(const struct rest *rest, uint64_t number)
 {
 	struct procdir_text text = { 0 };
 	struct os_status status;
-	char name[48];
+	int dir = rest->inventory->dir;
+	char name[64];
 	bool blocks;
 
-	snprintf(name, sizeof(name), "fd/%d", (int)number);
+	snprintf(name, sizeof(name), "task/%d/fd/%d", (int)rest->task, (int)number);
 	if (os_status_at(dir, name, &status) < 0 || (status.mode & OS_MODE_KIND) != OS_MODE_PIPE)
 		return false;
-	snprintf(name, sizeof(name), "fdinfo/%d", (int)number);
+	snprintf(name, sizeof(name), "task/%d/fdinfo/%d", (int)rest->task, (int)number);
 	blocks = procdir_read(dir, name, &text) == 0 &&
 		 !(procdir_number(text.text, "flags", 8, OS_OPEN_NONBLOCK) & OS_OPEN_NONBLOCK);
 	procdir_text_free(&text);
@@ -51,7 +55,7 @@ static bool is_blocking_pipe(int dir, uint64_t number)
 /* Makes room for the rest in the socket: the process at its other end may stand as well. */
 static bool widen_socket(struct rest *rest, uint64_t number, uint64_t bytes)
 {
-	int fd = os_pid_descriptor(rest->inventory->pid, (int)number);
+	int fd = os_pid_descriptor(rest->task, (int)number);
 
 	assert(rest->socket < 0);
 	if (fd < 0)
@@ -94,11 +98,10 @@ static bool write_bytes(struct rest *rest, uint64_t fd, uint64_t from, uint64_t 
 /* Whether the rest of a write can be written: `bytes`, or fewer. */
 static bool can_go_on(struct rest *rest, uint64_t number, uint64_t bytes)
 {
-	const struct inventory *inventory = rest->inventory;
-
 	assert(bytes);
-	if (is_blocking_pipe(inventory->dir, number))
-		return descriptors_widen(&inventory->descriptors, &inventory->tables->descriptions,
+	if (is_blocking_pipe(rest, number))
+		return !rest->descriptors ||
+		       descriptors_widen(rest->descriptors, &rest->inventory->tables->descriptions,
 					 (int)number, bytes);
 	return widen_socket(rest, number, bytes);
 }
@@ -175,6 +178,7 @@ int cut_short_finish(struct tracee *tracee, struct remote_ptr at, const struct i
 	assert(tracee->borrowed);
 	if ((int64_t)registers->rax <= 0)
 		return 0;
+	rest.descriptors = apart_descriptors(inventory, tracee->tid, &rest.task);
 	switch ((long)registers->orig_rax) {
 	case SYS_write:
 		write_one(&rest, registers);

@@ -77,14 +77,16 @@ static int add_of_thread(struct inventory *inventory, pid_t tid, const char *whi
 	if (r)
 		return r;
 	const struct files_object object = { name, status.device, status.inode };
-	int id = files_add(files, inventory->dir, path, &object, IMAGE_FILE_DIRECTORY, refusal);
 
-	if (id > 0 && files_find(files, (uint32_t)id)->image.use & IMAGE_FILE_DELETED)
-		return refusal_set(refusal, EDVSPROCSTS,
-				   "thread %d has a %s of its own, %.200s, which was deleted: "
-				   "that is not carried",
-				   (int)tid, what, path);
-	return id;
+	return files_add(files, inventory->dir, path, &object, IMAGE_FILE_DIRECTORY, refusal);
+}
+
+static bool is_deleted(const struct inventory *inventory, uint32_t id)
+{
+	const struct file *file = files_find(&inventory->tables->files, id);
+
+	assert(file);
+	return file->image.use & IMAGE_FILE_DELETED;
 }
 
 static int read_of_threads(struct inventory *inventory, struct refusal *refusal)
@@ -95,7 +97,7 @@ static int read_of_threads(struct inventory *inventory, struct refusal *refusal)
 		struct inventory_thread *thread = &inventory->thread[i];
 		char name[40], path[IMAGE_PATH_MAX];
 
-		if (!thread->is_apart)
+		if (!thread->place || thread->place != thread->tid)
 			continue;
 		r = add_of_thread(inventory, thread->tid, "cwd", "working directory", refusal);
 		thread->cwd_file = r > 0 ? (uint32_t)r : 0;
@@ -106,6 +108,13 @@ static int read_of_threads(struct inventory *inventory, struct refusal *refusal)
 		inventory->tables->files.changed_root = true;
 		r = add_of_thread(inventory, thread->tid, "root", "root directory", refusal);
 		thread->root_file = r > 0 ? (uint32_t)r : 0;
+		if (r > 0 && is_deleted(inventory, thread->root_file))
+			return refusal_set(
+				refusal, EDVSPROCSTS,
+				"the root directory of thread %d (chroot), %.200s, was "
+				"deleted",
+				(int)thread->tid,
+				files_find(&inventory->tables->files, thread->root_file)->path);
 	}
 	return r < 0 ? r : 0;
 }
@@ -139,42 +148,4 @@ int directories_read(struct inventory *inventory, struct refusal *refusal)
 	inventory->process.cwd_file = (uint32_t)id;
 	r = read_root(inventory, refusal);
 	return r ? r : read_of_threads(inventory, refusal);
-}
-
-/* Two of them may have it in common, and not with their process. */
-int directories_check_apart(const struct inventory *inventory, uint32_t index,
-			    struct refusal *refusal)
-{
-	for (uint32_t i = 1; i < index; i++)
-		if (inventory->thread[i].is_apart &&
-		    os_kcmp(inventory->thread[i].tid, inventory->thread[index].tid, OS_KCMP_FS) ==
-			    0)
-			return refusal_set(
-				refusal, EDVSPROCSTS,
-				"threads %d and %d have one working directory, and not that of "
-				"their process, which is not carried",
-				(int)inventory->thread[i].tid, (int)inventory->thread[index].tid);
-	return 0;
-}
-
-bool directories_are_apart(const struct inventory *inventory)
-{
-	for (uint32_t i = 1; i < inventory->thread_count; i++)
-		if (inventory->thread[i].is_apart)
-			return true;
-	return false;
-}
-
-int directories_check_other(const struct inventory *inventory, pid_t other, struct refusal *refusal)
-{
-	assert(other > 0);
-	for (uint32_t i = 1; i < inventory->thread_count; i++)
-		if (inventory->thread[i].is_apart &&
-		    os_kcmp(inventory->thread[i].tid, other, OS_KCMP_FS) == 0)
-			return refusal_set(
-				refusal, EDVSPROCSTS,
-				"thread %d shares its working directory with process %d, "
-				"and not with its own, which is not carried",
-				(int)inventory->thread[i].tid, (int)other);
-	return 0;
 }

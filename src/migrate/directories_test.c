@@ -85,39 +85,44 @@ static void test_read(void)
 	CHECK_EQ(fitness_check_again(inventory, &refusal), 0);
 	const struct inventory_thread *thread = &inventory->thread[1];
 
-	CHECK(thread->is_apart && thread->umask == 077 && directories_are_apart(inventory));
+	CHECK(thread->place == thread->tid && !thread->table && thread->umask == 077);
 	CHECK_EQ(directories_read(inventory, &refusal), 0);
 	const struct file *file = files_find(&tables.files, thread->cwd_file);
 
 	CHECK_OR_RETURN(file);
 	CHECK(strcmp(file->path, folder) == 0 && !thread->root_file);
 	CHECK(inventory->process.cwd_file && inventory->process.cwd_file != thread->cwd_file);
-	CHECK_EQ(directories_check_other(inventory, getpid(), &refusal), 0);
-	/* As a process that has it in common with the thread would. */
-	CHECK(is_refusal(directories_check_other(inventory, thread->tid, &refusal), &refusal,
-			 EDVSPROCSTS, "shares its working directory with process"));
 	end();
 }
 
-/* One that was deleted is not there on the target. */
+/* One that was deleted is made anew. */
 static void test_deleted(void)
 {
 	begin(false);
 	CHECK_EQ(rmdir(folder), 0);
 	inventory->init = getpid();
 	CHECK_EQ(fitness_check_again(inventory, &refusal), 0);
-	CHECK(is_refusal(directories_read(inventory, &refusal), &refusal, EDVSPROCSTS,
-			 "which was deleted"));
+	CHECK_EQ(directories_read(inventory, &refusal), 0);
+	const struct file *file = files_find(&tables.files, inventory->thread[1].cwd_file);
+
+	CHECK_OR_RETURN(file);
+	CHECK(strncmp(file->path, folder, strlen(folder)) == 0);
+	CHECK(file->image.use & IMAGE_FILE_DELETED);
 	CHECK_EQ(mkdir(folder, 0700), 0);
 	end();
 }
 
+/* The first of those that have one directory has the records of it. */
 static void test_in_common(void)
 {
 	begin(true);
 	inventory->init = getpid();
-	CHECK(is_refusal(fitness_check_again(inventory, &refusal), &refusal, EDVSPROCSTS,
-			 "have one working directory"));
+	CHECK_EQ(fitness_check_again(inventory, &refusal), 0);
+	CHECK_EQ(directories_read(inventory, &refusal), 0);
+	const struct inventory_thread *thread = inventory->thread;
+
+	CHECK(thread[1].place == thread[1].tid && thread[1].cwd_file);
+	CHECK(thread[2].place == thread[1].tid && !thread[2].cwd_file);
 	end();
 }
 

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "migrate/directories.h"
+#include "migrate/apart.h"
 #include "migrate/inventory.h"
 #include "migrate/others.h"
 #include "migrate/peculiar.h"
@@ -73,24 +73,23 @@ static int check_thread_status(const char *status, bool alone, bool held, struct
 	return check_features(status, refusal);
 }
 
-/* A thread shares everything with its process but its registers, and its directory if it wants to. */
+/* A thread shares all tables with its process but that of its descriptors, and its directory if it wants to. */
 static int check_sharing(struct inventory *inventory, uint32_t index, struct refusal *refusal)
 {
 	pid_t pid = inventory_task(inventory), tid = inventory->thread[index].tid;
 
 	assert(tid != pid);
+	apart_look(inventory, index);
 	for (int i = 0; i < OTHERS_TABLES; i++) {
-		if (os_kcmp(pid, tid, others_tables[i].kind) <= 0)
+		int kind = others_tables[i].kind;
+
+		if (kind == OS_KCMP_FILES || kind == OS_KCMP_FS || os_kcmp(pid, tid, kind) <= 0)
 			continue;
-		inventory->thread[index].is_apart = others_tables[i].kind == OS_KCMP_FS;
-		if (!inventory->thread[index].is_apart)
-			return refusal_set(refusal, EDVSPROCSTS,
-					   "thread %d has its own %s, which is not carried",
-					   (int)tid, others_tables[i].what);
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "thread %d has its own %s, which is not carried", (int)tid,
+				   others_tables[i].what);
 	}
-	return inventory->thread[index].is_apart
-		       ? directories_check_apart(inventory, index, refusal)
-		       : 0;
+	return 0;
 }
 
 /* Another thread than the main one: its status is in `text`, that of the main one in `more`. */
@@ -129,6 +128,8 @@ static int check_threads(struct inventory *inventory, struct refusal *refusal)
 		if (r == 0 && i)
 			r = check_against_leader(inventory, i, refusal);
 	}
+	if (r == 0)
+		r = apart_meet(inventory, refusal);
 	return r ? r : peculiar_check_outside(inventory, refusal);
 }
 
@@ -366,6 +367,8 @@ int fitness_check_again(struct inventory *inventory, struct refusal *refusal)
 		return ended_refuse(inventory->dir, r, "status", refusal);
 	for (uint32_t i = 0; i < inventory->thread_count && r == 0; i++)
 		r = check_thread_again(inventory, i, refusal);
+	if (r == 0)
+		r = apart_meet(inventory, refusal);
 	return r ? r : peculiar_check_outside(inventory, refusal);
 }
 

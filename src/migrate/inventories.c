@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "dvk/errors.h"
+#include "migrate/apart.h"
 #include "migrate/descriptors_source.h"
-#include "migrate/directories.h"
 #include "migrate/others.h"
 #include "migrate/terminals.h"
 #include "os/kcmp.h"
@@ -40,95 +40,126 @@ static void find_shared(struct inventory *inventory)
 	}
 }
 
-/* One table of processes that move. */
-struct kin {
-	const struct inventories *all;
-	const struct others_table *table;
+/* A task of those that move: of a process all that belongs to it, or a thread apart (apart.h). */
+struct kin_task {
+	pid_t tid;
+	const struct inventory *of;
 };
 
-/* kcmp() orders tables, so that a sort brings the processes of one table together. One that is gone has none. */
+/* kcmp() orders tables, so that a sort brings the tasks of one table together. One that is gone has none. */
 static int by_table(const void *a, const void *b, void *ctx)
 {
-	const struct kin *kin = ctx;
-	const uint32_t *one = a, *other = b;
-	int order = *one == *other ? 0
-				   : os_kcmp(inventory_task(kin->all->inventory[*one]),
-					     inventory_task(kin->all->inventory[*other]),
-					     kin->table->kind);
+	const struct others_table *table = ctx;
+	const struct kin_task *one = a, *other = b;
+	int order = one->tid == other->tid ? 0 : os_kcmp(one->tid, other->tid, table->kind);
 
 	if (order <= 0)
-		return (*one > *other) - (*one < *other);
+		return (one->tid > other->tid) - (one->tid < other->tid);
 	return order == 1 ? -1 : 1;
 }
 
-/* A child of a thread with a directory of its own may have that one in common with it. */
-static int check_apart(const struct inventories *all, struct refusal *refusal)
+static bool is_of_process(const struct kin_task *task)
 {
-	int r = 0;
-
-	for (uint32_t i = 0; i < all->count && r == 0; i++) {
-		if (!directories_are_apart(all->inventory[i]))
-			continue;
-		for (uint32_t k = 0; k < all->count && r == 0; k++)
-			if (i != k)
-				r = directories_check_other(all->inventory[i],
-							    inventory_task(all->inventory[k]),
-							    refusal);
-	}
-	return r;
+	return task->tid == inventory_task(task->of);
 }
 
-static int check_kin(const struct kin *kin, uint32_t *order, struct refusal *refusal)
+/* Two tasks that stand beside each other, and one table of both. */
+static int check_pair(const struct kin_task *one, const struct kin_task *other,
+		      const struct others_table *table, struct refusal *refusal)
 {
-	enum image_shares share = kin->table->share;
-	int r = 0;
+	if (one->of == other->of || os_kcmp(one->tid, other->tid, table->kind))
+		return 0;
+	if (!is_of_process(one))
+		return apart_check_other(one->of, other->tid, refusal);
+	if (!is_of_process(other))
+		return apart_check_other(other->of, one->tid, refusal);
+	return inventory_holder(one->of, table->share) == inventory_holder(other->of, table->share)
+		       ? 0
+		       : others_check_table(one->of, other->tid, table, refusal);
+}
 
-	for (uint32_t i = 0; i < kin->all->count; i++)
-		order[i] = i;
-	qsort_r(order, kin->all->count, sizeof(*order), by_table, (void *)kin);
-	for (uint32_t i = 1; i < kin->all->count && r == 0; i++) {
-		const struct inventory *one = kin->all->inventory[order[i - 1]];
-		const struct inventory *other = kin->all->inventory[order[i]];
+/* No thread has an address space or signal handlers of its own. */
+static bool has_first(const struct inventory_thread *thread, enum image_shares share)
+{
+	return (share == IMAGE_SHARES_FILES && thread->table == thread->tid) ||
+	       (share == IMAGE_SHARES_FS && thread->place == thread->tid);
+}
 
-		if (inventory_holder(one, share) != inventory_holder(other, share))
-			r = others_check_table(one, inventory_task(other), kin->table, refusal);
+/* Each table of this kind once, but those that processes have in common. */
+static uint32_t list_tasks(const struct inventories *all, enum image_shares share,
+			   struct kin_task *task)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < all->count; i++) {
+		const struct inventory *inventory = all->inventory[i];
+
+		task[count++] = (struct kin_task){ inventory_task(inventory), inventory };
+		for (uint32_t k = 1; k < inventory->thread_count; k++)
+			if (has_first(&inventory->thread[k], share))
+				task[count++] =
+					(struct kin_task){ inventory->thread[k].tid, inventory };
 	}
-	return r;
+	return count;
 }
 
 int inventories_check_kin(const struct inventories *all, struct refusal *refusal)
 {
-	uint32_t *order = malloc(all->count * sizeof(*order));
+	size_t most = 0;
 	int r = 0;
 
 	assert(all->count);
-	if (!order)
+	for (uint32_t i = 0; i < all->count; i++)
+		most += 1 + (size_t)all->inventory[i]->thread_count;
+	struct kin_task *task = malloc(most * sizeof(*task));
+
+	if (!task)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
 	for (int i = 0; i < OTHERS_TABLES && r == 0; i++) {
-		const struct kin kin = { all, &others_tables[i] };
+		uint32_t count = list_tasks(all, others_tables[i].share, task);
 
-		r = check_kin(&kin, order, refusal);
+		qsort_r(task, count, sizeof(*task), by_table, (void *)&others_tables[i]);
+		for (uint32_t k = 1; k < count && r == 0; k++)
+			r = check_pair(&task[k - 1], &task[k], &others_tables[i], refusal);
 	}
-	free(order);
-	return r ? r : check_apart(all, refusal);
+	free(task);
+	return r;
+}
+
+/* The process, then the tables of its threads: the order of the records in the image. */
+static uint32_t list_tables(struct inventory *inventory, struct descriptors_of *process)
+{
+	uint32_t count = 0;
+
+	process[count++] =
+		(struct descriptors_of){ inventory->pid, inventory->dir, &inventory->descriptors,
+					 inventory_task(inventory),
+					 inventory->member.shares & IMAGE_SHARES_FILES };
+	for (uint32_t i = 0; i < inventory->table_count; i++) {
+		struct inventory_table *table = &inventory->table[i];
+
+		process[count++] =
+			(struct descriptors_of){ inventory->pid, table->dir, &table->descriptors,
+						 table->tid, false };
+	}
+	return count;
 }
 
 static int read_descriptors(const struct inventories *all, const struct migrate_host *host,
 			    bool stands, struct refusal *refusal)
 {
-	struct descriptors_of *process = calloc(all->count, sizeof(*process));
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < all->count; i++)
+		count += 1 + all->inventory[i]->table_count;
+	struct descriptors_of *process = calloc(count, sizeof(*process));
 
 	if (!process)
 		return refusal_set(refusal, EDVSNOMEM, "out of memory");
-	for (uint32_t i = 0; i < all->count; i++) {
-		struct inventory *inventory = all->inventory[i];
-
-		process[i] =
-			(struct descriptors_of){ inventory->pid, inventory->dir,
-						 &inventory->descriptors, inventory_task(inventory),
-						 inventory->member.shares & IMAGE_SHARES_FILES };
-	}
-	int r = descriptors_read(process, all->count, stands, all->tables, host,
+	count = 0;
+	for (uint32_t i = 0; i < all->count; i++)
+		count += list_tables(all->inventory[i], &process[count]);
+	int r = descriptors_read(process, count, stands, all->tables, host,
 				 &all->inventory[0]->text, refusal);
 
 	free(process);

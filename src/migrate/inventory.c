@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "dvk/errors.h"
+#include "migrate/apart.h"
 #include "migrate/directories.h"
 #include "migrate/ended.h"
 #include "migrate/thread_timers.h"
@@ -37,6 +38,7 @@ void inventory_close(struct inventory *inventory)
 	free(inventory->timer);
 	maps_free(&inventory->maps);
 	descriptors_free(&inventory->descriptors);
+	apart_clear(inventory);
 	procdir_text_free(&inventory->text);
 	procdir_text_free(&inventory->more);
 	*inventory = (struct inventory){ .dir = -1, .tables = inventory->tables };

@@ -18,8 +18,17 @@ struct inventory_thread {
 	pid_t tid;    /* as seen here */
 	int32_t vtid; /* in the process's pid namespace, when its status was read; else 0 */
 	bool ended;   /* its status said so */
-	bool is_apart; /* it has a directory, a root and a file mask of its own: the ids of their FILE records */
-	uint32_t cwd_file, root_file, umask;
+	/* Apart from its process (apart.h): the thread that has them first, this or another one; 0: it is not. */
+	pid_t table;			     /* of its descriptors */
+	pid_t place;			     /* its directories and its file mask */
+	uint32_t cwd_file, root_file, umask; /* of the first of a place: ids of FILE records */
+};
+
+/* A descriptor table that is not the process's. */
+struct inventory_table {
+	pid_t tid; /* the thread that has it first */
+	int dir;   /* its /proc directory, owned */
+	struct descriptors descriptors;
 };
 
 #define INVENTORY_NO_LOGIN 0xffffffffu
@@ -40,6 +49,8 @@ struct inventory {
 	struct tables *tables; /* of all that moves, not owned */
 	struct maps maps;
 	struct descriptors descriptors;
+	struct inventory_table *table; /* owned: those of threads, in ascending order */
+	uint32_t table_count;
 	struct image_timer *timer; /* owned; times not filled in */
 	uint32_t timer_count, timer_capacity;
 	struct image_process process; /* its settings, as far as /proc tells */

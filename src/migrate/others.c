@@ -15,7 +15,7 @@
 
 #include "base/hash.h"
 #include "dvk/errors.h"
-#include "migrate/directories.h"
+#include "migrate/apart.h"
 #include "migrate/kind.h"
 #include "os/inode.h"
 #include "os/kcmp.h"
@@ -190,7 +190,7 @@ static int check_tables_of(struct others *others, const struct inventory *invent
 
 	for (int i = 0; i < OTHERS_TABLES && r == 0; i++)
 		r = others_check_table(inventory, others->at, &others_tables[i], others->refusal);
-	return r ? r : directories_check_other(inventory, others->at, others->refusal);
+	return r ? r : apart_check_other(inventory, others->at, others->refusal);
 }
 
 static int check_tables(struct others *others)

@@ -28,6 +28,9 @@ void picture_free(struct picture *picture)
 	free(picture->guard);
 	maps_free(&picture->maps);
 	descriptors_free(&picture->descriptors);
+	for (uint32_t i = 0; i < picture->table_count; i++)
+		descriptors_free(&picture->table[i].descriptors);
+	free(picture->table);
 	*picture = (struct picture){ .tables = picture->tables };
 }
 
@@ -84,10 +87,21 @@ static int take_string(struct picture *picture, const struct reader *reader, con
 	return -EBADMSG;
 }
 
+/* The table whose records are read, and the number of the task that has it: the process's, or the last one. */
+static struct descriptors *table_of(struct picture *picture, int32_t *holder)
+{
+	struct picture_table *last =
+		picture->table_count ? &picture->table[picture->table_count - 1] : NULL;
+
+	*holder = last ? last->image.tid : picture->process.vpid;
+	return last ? &last->descriptors : &picture->descriptors;
+}
+
 /* Numbers ascend. */
 static int take_fd(struct picture *picture, const struct image_fd *fd)
 {
-	struct descriptors *descriptors = &picture->descriptors;
+	int32_t holder;
+	struct descriptors *descriptors = table_of(picture, &holder);
 	uint32_t count = descriptors->count;
 
 	if (!image_fd_ok(fd) || count == IMAGE_FDS_MAX)
@@ -100,13 +114,14 @@ static int take_fd(struct picture *picture, const struct image_fd *fd)
 	if (!description)
 		return -EBADMSG;
 	if (!description->holder)
-		description->holder = picture->process.vpid;
+		description->holder = holder;
 	return descriptors_append(descriptors, fd);
 }
 
 static int take_lock(struct picture *picture, const struct image_lock *lock)
 {
-	struct descriptors *descriptors = &picture->descriptors;
+	int32_t holder;
+	struct descriptors *descriptors = table_of(picture, &holder);
 
 	if (!image_lock_ok(lock) || !descriptors_stand_for(descriptors, lock->number))
 		return -EBADMSG;
@@ -115,11 +130,27 @@ static int take_lock(struct picture *picture, const struct image_lock *lock)
 
 static int take_owner(struct picture *picture, const struct image_owner *owner)
 {
-	struct descriptors *descriptors = &picture->descriptors;
+	int32_t holder;
+	struct descriptors *descriptors = table_of(picture, &holder);
 
 	if (!image_owner_ok(owner) || !descriptors_stand_for(descriptors, owner->number))
 		return -EBADMSG;
 	return owners_append(&descriptors->owners, owner);
+}
+
+/* Whether the one before is whole is asked at the end. */
+static int take_table(struct picture *picture, const struct image_table *image)
+{
+	struct picture_table *table;
+
+	if (!image_table_ok(image) || image->tid == picture->process.vpid)
+		return -EBADMSG;
+	table = append((void **)&picture->table, &picture->table_count, &picture->table_capacity,
+		       IMAGE_THREADS_MAX, sizeof(*table));
+	if (!table)
+		return -ENOMEM;
+	*table = (struct picture_table){ .image = *image };
+	return 0;
 }
 
 static int take_layout_record(struct picture *picture, const struct reader *reader,
@@ -136,6 +167,8 @@ static int take_layout_record(struct picture *picture, const struct reader *read
 		return take_lock(picture, payload);
 	case IMAGE_OWNER:
 		return take_owner(picture, payload);
+	case IMAGE_TABLE:
+		return take_table(picture, payload);
 	default:
 		return -EBADMSG;
 	}
@@ -154,26 +187,41 @@ static int take_process(struct picture *picture, const struct image_process *pro
 	return 0;
 }
 
-/* Contents that refer to descriptors, of the descriptions that this process is the first to hold. */
-static bool are_whole(const struct picture *picture)
+/* Contents that refer to descriptors, of the descriptions that this task is the first to hold. */
+static bool are_whole(const struct picture *picture, int32_t holder,
+		      const struct descriptors *descriptors)
 {
-	const struct descriptions *descriptions = &picture->tables->descriptions;
+	const struct descriptions *all = &picture->tables->descriptions;
 
-	for (uint32_t i = 0; i < descriptions->count; i++) {
-		const struct description *description = &descriptions->description[i];
+	for (uint32_t i = 0; i < all->count; i++) {
+		const struct description *description = &all->description[i];
 		const struct kind *kind = description->kind;
 
-		if (description->holder == picture->process.vpid && kind->whole &&
-		    !kind->whole(description, descriptions, &picture->descriptors))
+		if (description->holder == holder && kind->whole &&
+		    !kind->whole(description, all, descriptors))
 			return false;
 	}
 	return true;
 }
 
+static bool are_tables_whole(const struct picture *picture)
+{
+	bool whole = are_whole(picture, picture->process.vpid, &picture->descriptors);
+
+	for (uint32_t i = 0; i < picture->table_count && whole; i++) {
+		const struct picture_table *table = &picture->table[i];
+
+		whole = table->descriptors.count == table->image.fd_count &&
+			are_whole(picture, table->image.tid, &table->descriptors);
+	}
+	return whole;
+}
+
 int picture_read_layout(struct picture *picture, struct reader *reader, const void *payload,
 			struct refusal *refusal)
 {
-	assert(picture->maps.count == 0 && picture->descriptors.count == 0);
+	assert(picture->maps.count == 0 && picture->descriptors.count == 0 &&
+	       picture->table_count == 0);
 	int r;
 
 	if (reader->type != IMAGE_PROCESS || take_process(picture, payload) < 0)
@@ -190,7 +238,7 @@ int picture_read_layout(struct picture *picture, struct reader *reader, const vo
 	if (picture->maps.count != picture->process.map_count ||
 	    picture->descriptors.count != picture->process.fd_count || !picture->cwd[0])
 		return refuse_damaged(refusal, "its layout is not complete");
-	if (!are_whole(picture))
+	if (!are_tables_whole(picture))
 		return refuse_damaged(refusal, "the contents of a descriptor make no sense");
 	return 0;
 }
@@ -335,6 +383,58 @@ int picture_take(struct picture *picture, const struct reader *reader, const voi
 	return r < 0 ? refuse_damaged(refusal, "a record makes no sense") : 0;
 }
 
+static const struct picture_thread *thread_of(const struct picture *picture, int32_t tid)
+{
+	for (uint32_t i = 0; i < picture->thread_count; i++)
+		if (picture->thread[i].image.tid == tid)
+			return &picture->thread[i];
+	return NULL;
+}
+
+/* The thread that has a table or a place first says so itself. */
+static bool is_apart_from_known(const struct picture *picture, const struct image_thread *image)
+{
+	const struct picture_thread *first = NULL;
+
+	if (image->table) {
+		first = thread_of(picture, image->table);
+		if (!first || first->image.table != image->table)
+			return false;
+	}
+	if (image->place) {
+		first = thread_of(picture, image->place);
+		if (!first || first->image.place != image->place)
+			return false;
+	}
+	return true;
+}
+
+/* Of each table its first thread is there, once, and the other way round. */
+static bool are_apart_in_order(const struct picture *picture)
+{
+	uint32_t firsts = 0;
+
+	for (uint32_t i = 0; i < picture->thread_count; i++) {
+		const struct image_thread *image = &picture->thread[i].image;
+
+		if (!is_apart_from_known(picture, image) ||
+		    (i == 0 && (image->table || image->place)))
+			return false;
+		firsts += image->table == image->tid;
+	}
+	for (uint32_t i = 0; i < picture->table_count; i++) {
+		const struct picture_thread *first =
+			thread_of(picture, picture->table[i].image.tid);
+
+		if (!first || first->image.table != first->image.tid)
+			return false;
+		for (uint32_t k = 0; k < i; k++)
+			if (picture->table[k].image.tid == first->image.tid)
+				return false;
+	}
+	return firsts == picture->table_count;
+}
+
 int picture_complete(const struct picture *picture, struct refusal *refusal)
 {
 	if (picture->thread_count != picture->process.thread_count ||
@@ -355,7 +455,9 @@ int picture_complete(const struct picture *picture, struct refusal *refusal)
 		    thread->image.seccomp_common > (i ? picture->thread[0].filter_count : 0))
 			return refuse_damaged(refusal, "a thread lacks seccomp filters");
 	}
-	return 0;
+	return are_apart_in_order(picture)
+		       ? 0
+		       : refuse_damaged(refusal, "a thread lacks its descriptors or its directory");
 }
 
 const struct image_map *picture_map_of(const struct picture *picture, uint64_t start, uint64_t end)

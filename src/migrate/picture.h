@@ -20,6 +20,12 @@ struct picture_thread {
 	uint32_t filter_first, filter_count; /* its own seccomp filters, in picture.filter */
 };
 
+/* A descriptor table that threads have, and not their process. */
+struct picture_table {
+	struct image_table image;
+	struct descriptors descriptors;
+};
+
 struct picture {
 	struct image_process process;
 	char cwd[IMAGE_PATH_MAX + 1];
@@ -30,6 +36,8 @@ struct picture {
 	struct tables *tables; /* not owned: the objects of all that moves */
 	struct maps maps;
 	struct descriptors descriptors;
+	struct picture_table *table; /* owned */
+	uint32_t table_count, table_capacity;
 	struct image_sigaction action[IMAGE_SIGNALS];
 	struct image_siginfo *signal; /* owned: the shared ones first */
 	uint32_t signal_count, signal_capacity, signal_shared;

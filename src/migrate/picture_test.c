@@ -32,6 +32,8 @@ struct layout {
 	struct contents_record contents[RECORDS_MAX]; /* of the description with the same index */
 	struct image_fd fd[RECORDS_MAX];
 	uint32_t descriptions, fds, fds_told;
+	struct image_table table[2]; /* each with the descriptors of the process again */
+	uint32_t tables;
 };
 
 static struct image_description description(uint32_t id)
@@ -91,6 +93,11 @@ static void write_layout(const struct layout *layout, int fd)
 		writer_put(&writer, IMAGE_MAP, &layout->map[i], sizeof(layout->map[i]));
 	for (uint32_t i = 0; i < layout->fds; i++)
 		writer_put(&writer, IMAGE_FD, &layout->fd[i], sizeof(layout->fd[i]));
+	for (uint32_t i = 0; i < layout->tables; i++) {
+		writer_put(&writer, IMAGE_TABLE, &layout->table[i], sizeof(layout->table[i]));
+		for (uint32_t k = 0; k < layout->fds; k++)
+			writer_put(&writer, IMAGE_FD, &layout->fd[k], sizeof(layout->fd[k]));
+	}
 	writer_put(&writer, IMAGE_LAYOUT, NULL, 0);
 	CHECK_EQ(writer_end(&writer), 0);
 	writer_deinit(&writer);
@@ -292,6 +299,64 @@ static void test_contents(void)
 }
 
 /* The main thread may have ended while others live, and has no CPU state then. */
+/* Those of a table are the thread's, the holder of a description is the first task that has it. */
+static void test_tables(void)
+{
+	struct layout layout = good_layout();
+	struct picture picture;
+
+	layout.tables = 2;
+	layout.table[0] = (struct image_table){ .tid = 8, .fd_count = 3 };
+	layout.table[1] = (struct image_table){ .tid = 9, .fd_count = 3 };
+	CHECK(take(&layout, &picture));
+	CHECK(picture.table_count == 2 && picture.descriptors.count == 3);
+	CHECK(picture.table[1].image.tid == 9 && picture.table[1].descriptors.count == 3);
+	CHECK_EQ(descriptions_find(&tables.descriptions, 9)->holder, 7);
+	picture_free(&picture);
+	layout.table[1].fd_count = 4; /* more than there are */
+	CHECK(!is_taken(&layout));
+	layout.table[1] = (struct image_table){ .tid = 7, .fd_count = 3 }; /* the main thread */
+	CHECK(!is_taken(&layout));
+}
+
+/* Whether they are complete; the leader and two others, with these tables of their own. */
+static bool are_complete(int32_t first, int32_t second, int32_t place, uint32_t count,
+			 struct picture_table *table)
+{
+	uint8_t state[8] = { 0 };
+	struct picture_thread thread[3] = {
+		{ .image = { .tid = 5 }, .xstate = state },
+		{ .image = { .tid = 6, .table = first, .place = place }, .xstate = state },
+		{ .image = { .tid = 7, .table = second }, .xstate = state },
+	};
+	const struct picture picture = {
+		.process = { .vpid = 5, .thread_count = 3 },
+		.thread = thread,
+		.thread_count = 3,
+		.table = table,
+		.table_count = count,
+	};
+	struct refusal refusal = REFUSAL_NONE;
+
+	return picture_complete(&picture, &refusal) == 0;
+}
+
+static void test_apart(void)
+{
+	struct picture_table table[2] = { { .image = { .tid = 6 } }, { .image = { .tid = 7 } } };
+
+	CHECK(are_complete(0, 0, 0, 0, table));
+	CHECK(are_complete(6, 6, 0, 1, table)); /* one table of both */
+	CHECK(are_complete(6, 7, 0, 2, table));
+	CHECK(!are_complete(6, 7, 0, 1, table)); /* the second one is not there */
+	CHECK(!are_complete(6, 6, 0, 2, table)); /* nobody has it */
+	CHECK(!are_complete(7, 6, 0, 2, table)); /* each has the other's */
+	CHECK(!are_complete(9, 0, 0, 0, table)); /* there is no such thread */
+	CHECK(!are_complete(0, 0, 7, 0, table)); /* which has no place */
+	table[1] = table[0];
+	CHECK(!are_complete(6, 0, 0, 2, table)); /* twice */
+}
+
 static void test_threads(void)
 {
 	uint8_t state[8] = { 0 };
@@ -325,6 +390,8 @@ int main(void)
 	TEST(test_mappings);
 	TEST(test_numbers);
 	TEST(test_threads);
+	TEST(test_tables);
+	TEST(test_apart);
 	TEST(test_contents);
 	return test_end();
 }

@@ -20,10 +20,11 @@
  *	          (memory pages arrive and are written from outside)
  *	settle    final rights, advice, guards, locks, barriers; then PR_SET_MM_MAP, which needs the old program
  *	          unmapped
+ *	clone     threads that have a descriptor table or directories of their own, with all others of their process
  *	files     when all processes have settled: descriptors at their numbers, directory, umask; the way to
  *	          the shell moves out of their way and is closed
  *	join      descriptions that refer to others are told of them
- *	threads   all threads created with their numbers, each prepares itself: rseq, robust list,
+ *	threads   all other threads created with their numbers, each prepares itself: rseq, robust list,
  *	          signal stack, pending signals
  *	task      settings of the process; signal handlers; credentials as late as they can be, because
  *	          everything before needs them; timers last, so that none fires in here
@@ -53,6 +54,12 @@ struct restore {
 	 * last of them sets.
 	 */
 	struct restore *memory, *handlers;
+	/*
+	 * The descriptor tables that threads of it have: each is like a process that has descriptors and nothing else,
+	 * and its first thread is the one that has the table first. Owned.
+	 */
+	struct restore **table;
+	uint32_t table_count;
 	uint32_t memory_guests, handler_guests;
 	struct objects objects; /* shared memory, each mapped as a whole until it settles */
 	/* The file that is descriptor 0 of the shell while the layout is made, or NULL. */
@@ -143,6 +150,8 @@ void restore_deinit(struct restore *restore);
 /* restore_files.c */
 /* One that has the descriptors of its parent comes before that. */
 int restore_files(struct restore *restore, struct refusal *refusal);
+/* Its descriptors alone: the part of it that a table of a thread has. Calls are begun. */
+int restore_descriptors(struct restore *restore, struct refusal *refusal);
 /* The move is decided: descriptions that others hear of are heard from now on. */
 void restore_resume(const struct descriptions *descriptions);
 /*
@@ -194,11 +203,15 @@ int restore_locks(struct restore *restore, struct refusal *refusal);
 int restore_locks_late(struct restore *restore, int64_t deadline_ns, struct refusal *refusal);
 
 /* restore_clone.c */
-/* Makes all threads of the picture, by the shell, which is the leader. */
+/*
+ * Whether threads have a descriptor table or directories of their own: these are made before the descriptors of the
+ * process are, while every table has nothing but the way to the shell.
+ */
+bool restore_has_apart(const struct restore *restore);
+/* Makes all threads of the picture; those that have something in common have it then. */
 int restore_clone_threads(struct restore *restore, struct refusal *refusal);
-/* Adds the calls by which a thread comes to directories of its own, and runs them. */
-int restore_enter_directories(struct restore *restore, const struct tracee *tracee,
-			      const struct image_thread *image, struct refusal *refusal);
+/* The threads with directories of their own come there; the way to the shell is open. */
+int restore_enter_places(struct restore *restore, struct refusal *refusal);
 
 /* restore_threads.c */
 int restore_threads(struct restore *restore, struct refusal *refusal);

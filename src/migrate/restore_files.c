@@ -218,12 +218,18 @@ static int enter_directory(struct restore *restore, struct refusal *refusal)
 
 int restore_files(struct restore *restore, struct refusal *refusal)
 {
-	const struct descriptors *descriptors = &restore->picture.descriptors;
-	struct calls *calls = &restore->calls;
 	int r = enter_directory(restore, refusal);
 
 	if (r || restore->shares & IMAGE_SHARES_FILES)
 		return r ? r : restore_run(restore, refusal);
+	return restore_descriptors(restore, refusal);
+}
+
+int restore_descriptors(struct restore *restore, struct refusal *refusal)
+{
+	const struct descriptors *descriptors = &restore->picture.descriptors;
+	struct calls *calls = &restore->calls;
+	int r = 0;
 	int shell_fd = move_shell_fd(restore, refusal);
 	int gap = first_gap(descriptors);
 

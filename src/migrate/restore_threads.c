@@ -209,11 +209,11 @@ int restore_threads(struct restore *restore, struct refusal *refusal)
 {
 	const struct picture *picture = &restore->picture;
 
-	assert(restore->threads.count == 1); /* the shell */
+	assert(restore->threads.count); /* the shell, at least */
 	restore->threads.vtid[0] = picture->process.vpid;
-	if (picture->thread_count == 1)
-		return restore_seccomp(restore, refusal);
-	int r = restore_clone_threads(restore, refusal);
+	int r = restore->threads.count < picture->thread_count
+			? restore_clone_threads(restore, refusal)
+			: 0;
 
 	if (r == 0)
 		r = restore_seccomp(restore, refusal);
@@ -225,10 +225,6 @@ int restore_threads(struct restore *restore, struct refusal *refusal)
 			return refusal_set(refusal, EDVSPROCSTS,
 					   "a thread got another number on the target");
 		calls_begin(&restore->calls, &restore->foothold, tracee);
-		if (thread->image.cwd_file)
-			r = restore_enter_directories(restore, tracee, &thread->image, refusal);
-		if (r)
-			return r;
 		restore_add_thread(restore, thread);
 		restore_add_seccomp(restore, thread);
 		restore_add_credentials(restore, &thread->image);

@@ -196,49 +196,6 @@ static void test_groups_of_the_shell(void)
 	restore_end();
 }
 
-/* Threads are made with their numbers; one thread needs none. */
-static void test_made(void)
-{
-	struct picture_thread threads[3] = { same_as_shell(7), same_as_shell(30),
-					     same_as_shell(9) };
-
-	restore_begin();
-	restore->picture.thread = threads;
-	restore->picture.thread_count = 1;
-	CHECK_EQ(restore_threads(restore, &restore_refusal), 0);
-	CHECK_EQ(restore->calls.count, 0);
-	restore->picture.thread_count = 3;
-	CHECK(restore_listed(restore_threads(restore, &restore_refusal)));
-	CHECK_EQ(restore->calls.count, 2);
-	for (uint32_t i = 0; i < 2; i++) {
-		const struct call *call = restore_call(i, SYS_clone3);
-		const uint64_t *args = restore_data(call->arg[0]);
-		const int32_t *number = restore_data(args[8]);
-
-		CHECK(call->mode == CALL_EXACT && call->expect == threads[i + 1].image.tid);
-		CHECK_EQ(*number, threads[i + 1].image.tid);
-	}
-	restore->picture.thread = NULL;
-	restore->picture.thread_count = 0;
-	restore_end();
-}
-
-static void test_found(void)
-{
-	restore_begin();
-	CHECK(restore_tracee_of(restore, 7) == &restore->threads.tracee[0]);
-	CHECK(!restore_tracee_of(restore, 8));
-	for (int32_t vtid = 10; vtid < 60; vtid += 5)
-		CHECK(threads_append(&restore->threads, 1000 + vtid, vtid));
-	for (int32_t vtid = 0; vtid < 70; vtid++) {
-		struct tracee *tracee = restore_tracee_of(restore, vtid);
-
-		CHECK_EQ(tracee != NULL, vtid == 7 || (vtid >= 10 && vtid < 60 && vtid % 5 == 0));
-		CHECK(!tracee || vtid == 7 || tracee->tid == 1000 + vtid);
-	}
-	restore_end();
-}
-
 int main(void)
 {
 	TEST(test_plain);
@@ -247,7 +204,5 @@ int main(void)
 	TEST(test_same_credentials);
 	TEST(test_other_credentials);
 	TEST(test_groups_of_the_shell);
-	TEST(test_made);
-	TEST(test_found);
 	return test_end();
 }

@@ -27,6 +27,20 @@ static void send_login(const struct inventory *inventory, struct writer *writer)
 		writer_put_two(writer, IMAGE_STRING, &head, sizeof(head), &login, sizeof(login));
 }
 
+static void send_tables(const struct inventory *inventory, struct writer *writer)
+{
+	for (uint32_t i = 0; i < inventory->table_count; i++) {
+		const struct inventory_table *table = &inventory->table[i];
+		const struct image_table head = {
+			.tid = inventory_thread(inventory, table->tid)->vtid,
+			.fd_count = table->descriptors.count,
+		};
+
+		writer_put(writer, IMAGE_TABLE, &head, sizeof(head));
+		descriptors_send_numbers(&table->descriptors, writer);
+	}
+}
+
 static void send_head(struct source_process *process, struct writer *writer)
 {
 	struct inventory *inventory = &process->inventory;
@@ -47,6 +61,7 @@ static void send_head(struct source_process *process, struct writer *writer)
 	for (uint32_t i = 0; i < inventory->maps.count; i++)
 		writer_put(writer, IMAGE_MAP, &inventory->maps.map[i], sizeof(struct image_map));
 	descriptors_send_numbers(&inventory->descriptors, writer);
+	send_tables(inventory, writer);
 	writer_put(writer, IMAGE_LAYOUT, NULL, 0);
 	writer_flush(writer);
 }
@@ -177,25 +192,44 @@ static int send_threads(struct source_process *process, const struct os_affinity
 	return r;
 }
 
-int source_process_complete(struct source_process *process, bool last, struct refusal *refusal)
+/* One table; the thread has it. */
+static int complete_table(struct source_process *process, struct tracee *tracee, int dir,
+			  const struct descriptors *descriptors, bool last, struct refusal *refusal)
 {
-	struct inventory *inventory = &process->inventory;
+	struct tables *tables = process->inventory.tables;
 	const struct kind_frozen frozen = {
-		.pid = inventory_task(inventory),
-		.dir = inventory->dir,
-		.descriptions = &inventory->tables->descriptions,
-		.descriptors = &inventory->descriptors,
-		.files = &inventory->tables->files,
+		.pid = tracee->tid,
+		.dir = dir,
+		.descriptions = &tables->descriptions,
+		.descriptors = descriptors,
+		.files = &tables->files,
 		.calls = &process->calls,
 	};
-
-	assert(process->threads.count);
-	int r = last ? 0 : locks_check(&inventory->descriptors.locks, refusal);
+	int r = last ? 0 : locks_check(&descriptors->locks, refusal);
 
 	if (r)
 		return r;
-	calls_begin(&process->calls, &process->foothold, &process->threads.tracee[0]);
-	return descriptors_complete(&frozen, &inventory->tables->descriptions, last, refusal);
+	calls_begin(&process->calls, &process->foothold, tracee);
+	return descriptors_complete(&frozen, &tables->descriptions, last, refusal);
+}
+
+int source_process_complete(struct source_process *process, bool last, struct refusal *refusal)
+{
+	struct inventory *inventory = &process->inventory;
+	struct threads *threads = &process->threads;
+
+	assert(threads->count && threads->tracee[0].tid == inventory_task(inventory));
+	int r = complete_table(process, &threads->tracee[0], inventory->dir,
+			       &inventory->descriptors, last, refusal);
+
+	for (uint32_t i = 0; i < inventory->table_count && r == 0; i++) {
+		const struct inventory_table *table = &inventory->table[i];
+		struct tracee *tracee = threads_find(threads, table->tid);
+
+		assert(tracee); /* all stand, and have been listed */
+		r = complete_table(process, tracee, table->dir, &table->descriptors, last, refusal);
+	}
+	return r;
 }
 
 int source_process_send(struct source_process *process, const struct inventories *all,

@@ -302,6 +302,29 @@ static int read_traced(struct tracee *tracee, struct image_thread *thread, void 
 
 _Static_assert(sizeof(struct user_regs_struct) == sizeof(struct image_registers), "same order");
 
+static int32_t number_of(const struct inventory *inventory, pid_t tid)
+{
+	const struct inventory_thread *thread = tid ? inventory_thread(inventory, tid) : NULL;
+
+	assert(!tid || thread);
+	return thread ? thread->vtid : 0;
+}
+
+static void read_apart(const struct inventory *inventory, pid_t tid, struct image_thread *thread)
+{
+	const struct inventory_thread *seen = inventory_thread(inventory, tid);
+
+	if (!seen)
+		return;
+	thread->table = number_of(inventory, seen->table);
+	thread->place = number_of(inventory, seen->place);
+	if (!seen->place || seen->place != tid)
+		return;
+	thread->cwd_file = seen->cwd_file;
+	thread->root_file = seen->root_file;
+	thread->umask = seen->umask;
+}
+
 int state_read_thread(struct calls *calls, struct inventory *inventory, int32_t vtid,
 		      struct image_thread *thread, void *xstate, size_t *xstate_bytes,
 		      struct refusal *refusal)
@@ -309,15 +332,9 @@ int state_read_thread(struct calls *calls, struct inventory *inventory, int32_t 
 	struct tracee *tracee = calls->tracee;
 	pid_t tid = tracee->tid;
 
-	const struct inventory_thread *seen = inventory_thread(inventory, tid);
-
 	memset(thread, 0, sizeof(*thread));
 	thread->tid = vtid;
-	if (seen && seen->is_apart) {
-		thread->cwd_file = seen->cwd_file;
-		thread->root_file = seen->root_file;
-		thread->umask = seen->umask;
-	}
+	read_apart(inventory, tid, thread);
 	/* First: one with deadline scheduling may make no thread that proves anything of it. */
 	int r = read_scheduling(inventory->dir, tid, thread, refusal);
 	struct peculiar_questions peculiar;

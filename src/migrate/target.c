@@ -17,6 +17,7 @@
 #include "migrate/object_records.h"
 #include "migrate/stream.h"
 #include "migrate/target_stops.h"
+#include "migrate/target_tables.h"
 #include "migrate/target_tree.h"
 #include "os/affinity.h"
 #include "os/clock.h"
@@ -359,22 +360,6 @@ static int build_one(struct migrate_target *target, const struct image_member *m
 	return r || restore->memory ? r : restore_settle(restore, refusal);
 }
 
-/* Those that share the descriptors of their parents need the way to the shell, which these close. */
-static int restore_all_files(struct target_tree *tree, bool shared, struct refusal *refusal)
-{
-	const struct members *members = &tree->tables.members;
-	uint32_t living = members_living(members);
-	int r = 0;
-
-	for (uint32_t i = 0; i < living && r == 0; i++) {
-		struct restore *restore = target_tree_of(tree, members->member[i].vpid);
-
-		if (!(restore->shares & IMAGE_SHARES_FILES) == !shared)
-			r = restore_files(restore, refusal);
-	}
-	return r;
-}
-
 static int build_all(struct migrate_target *target, struct reader *reader, struct refusal *refusal)
 {
 	struct tables *tables = &target->tree.tables;
@@ -395,10 +380,19 @@ static int build_all(struct migrate_target *target, struct reader *reader, struc
 		r = build_one(target, &members->member[i], reader, &payload, refusal);
 	if (r == 0 && reader->type != IMAGE_END)
 		r = refusal_set(refusal, EDVSIO, "the image has more processes than members");
-	/* Any of them may have made a socket that another one has: all have their shells by now. */
 	if (r == 0)
-		r = restore_all_files(&target->tree, true, refusal);
-	return r ? r : restore_all_files(&target->tree, false, refusal);
+		r = target_tables_make(&target->tree, refusal);
+	return r ? r : target_tables_restore(&target->tree, refusal);
+}
+
+static int join_first(struct restore *table, struct refusal *refusal)
+{
+	return restore_join(table, false, refusal);
+}
+
+static int join_last(struct restore *table, struct refusal *refusal)
+{
+	return restore_join(table, true, refusal);
 }
 
 /* All have their descriptors and their threads. */
@@ -409,11 +403,13 @@ static int finish_one(struct migrate_target *target, struct restore *restore,
 
 	if (r == 0)
 		r = restore_owners(restore, refusal);
+	for (uint32_t i = 0; i < restore->table_count && r == 0; i++)
+		r = restore_owners(restore->table[i], refusal);
 	if (r == 0 && target->pinned)
 		target_tree_scatter(restore, &target->own_affinity);
 	if (r == 0)
 		r = restore_outside(restore, refusal);
-	return r || restore->lock_lacks ? r : restore_leave(restore, refusal);
+	return r || target_tables_lack_locks(restore) ? r : restore_leave(restore, refusal);
 }
 
 static int build(struct migrate_target *target, struct reader *reader, struct refusal *refusal)
@@ -424,13 +420,13 @@ static int build(struct migrate_target *target, struct reader *reader, struct re
 
 	if (r == 0)
 		r = sysv_settle(&tree->tables.sysv, refusal);
-	for (uint32_t i = 0; i < tree->count && r == 0; i++)
-		r = restore_join(tree->process[i], false, refusal);
+	if (r == 0)
+		r = target_tables_each(tree, join_first, refusal);
 	target_tree_let_go(tree);
-	for (uint32_t i = 0; i < tree->count && r == 0; i++)
-		r = restore_join(tree->process[i], true, refusal);
-	for (uint32_t i = 0; i < tree->count && r == 0; i++)
-		r = restore_locks(tree->process[i], refusal);
+	if (r == 0)
+		r = target_tables_each(tree, join_last, refusal);
+	if (r == 0)
+		r = target_tables_each(tree, restore_locks, refusal);
 	if (r == 0)
 		r = restore_seal_memory_files(first(target), refusal);
 	if (r == 0)
@@ -461,6 +457,9 @@ static void count(struct migrate_target *target)
 		stats->thread_count += picture->thread_count;
 		stats->map_count += picture->maps.count;
 		stats->fd_count += picture->descriptors.count;
+		for (uint32_t k = 0; k < target->tree.process[i]->table_count; k++)
+			stats->fd_count +=
+				target->tree.process[i]->table[k]->picture.descriptors.count;
 	}
 }
 
@@ -524,9 +523,9 @@ static int take_late_locks(struct target_tree *tree, struct refusal *refusal)
 	for (uint32_t i = 0; i < tree->count && r == 0; i++) {
 		struct restore *restore = tree->process[i];
 
-		if (!restore->lock_lacks)
+		if (!target_tables_lack_locks(restore))
 			continue;
-		r = restore_locks_late(restore, deadline_ns, refusal);
+		r = target_tables_lock_late(restore, deadline_ns, refusal);
 		if (r == 0)
 			r = restore_leave(restore, refusal);
 	}
@@ -555,8 +554,13 @@ int migrate_target_resume(struct migrate_target *target, uint64_t *resumed_ns,
 
 	if (r)
 		return r;
-	for (uint32_t i = 0; i < target->tree.count; i++)
-		restore_owners_late(target->tree.process[i], task_here, &target->tree);
+	for (uint32_t i = 0; i < target->tree.count; i++) {
+		const struct restore *process = target->tree.process[i];
+
+		restore_owners_late(process, task_here, &target->tree);
+		for (uint32_t k = 0; k < process->table_count; k++)
+			restore_owners_late(process->table[k], task_here, &target->tree);
+	}
 	restore_resume(&target->tree.tables.descriptions);
 	target->stats.resume_ns = (uint64_t)os_now_ns();
 	if (resumed_ns)

@@ -46,6 +46,12 @@ static int stop_one(struct restore *restore, int signal, struct refusal *refusal
 
 	if (r == 0 && !tracee->halted)
 		r = give_signal(restore, SIGSTOP);
+	/* Those of threads that are made already: a stop is over when each thread has taken part in it. */
+	for (uint32_t i = 1; i < restore->threads.count && r == 0; i++) {
+		calls_begin(&restore->calls, &restore->foothold, &restore->threads.tracee[i]);
+		calls_add(&restore->calls, "take part in the stop", CALL_OK, SYS_getpid);
+		r = calls_run(&restore->calls);
+	}
 	if (r == 0 && tracee->halted)
 		return 0;
 	return refusal_set(

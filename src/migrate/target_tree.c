@@ -18,6 +18,11 @@ static struct restore *restore_free(struct restore *restore)
 	if (!restore)
 		return NULL;
 	assert(restore->threads.count == 0);
+	for (uint32_t i = 0; i < restore->table_count; i++) {
+		restore->table[i]->threads = (struct threads){ 0 }; /* they are this one's */
+		restore_free(restore->table[i]);
+	}
+	free(restore->table);
 	threads_free(&restore->threads);
 	calls_deinit(&restore->calls);
 	restore_deinit(restore);
@@ -35,17 +40,8 @@ static struct restore *member_of(void *tree, int32_t vpid)
 	return target_tree_of(tree, vpid);
 }
 
-struct restore *target_tree_add(struct target_tree *tree)
+struct restore *target_tree_new(struct target_tree *tree)
 {
-	if (tree->count == tree->capacity) {
-		uint32_t capacity = tree->capacity ? tree->capacity * 2 : 4;
-		struct restore **bigger = realloc(tree->process, capacity * sizeof(*bigger));
-
-		if (!bigger)
-			return NULL;
-		tree->process = bigger;
-		tree->capacity = capacity;
-	}
 	struct restore *restore = calloc(1, sizeof(*restore));
 
 	if (!restore)
@@ -60,6 +56,24 @@ struct restore *target_tree_add(struct target_tree *tree)
 		free(restore);
 		return NULL;
 	}
+	return restore;
+}
+
+struct restore *target_tree_add(struct target_tree *tree)
+{
+	if (tree->count == tree->capacity) {
+		uint32_t capacity = tree->capacity ? tree->capacity * 2 : 4;
+		struct restore **bigger = realloc(tree->process, capacity * sizeof(*bigger));
+
+		if (!bigger)
+			return NULL;
+		tree->process = bigger;
+		tree->capacity = capacity;
+	}
+	struct restore *restore = target_tree_new(tree);
+
+	if (!restore)
+		return NULL;
 	assert(tree->count < tree->capacity);
 	tree->process[tree->count++] = restore;
 	return restore;
@@ -287,8 +301,13 @@ int target_tree_end_ended(struct target_tree *tree, struct refusal *refusal)
 void target_tree_decided(struct target_tree *tree, bool arrive)
 {
 	assert(tree->count);
-	for (uint32_t i = 0; i < tree->count; i++)
-		restore_files_decided(tree->process[i], arrive);
+	for (uint32_t i = 0; i < tree->count; i++) {
+		struct restore *process = tree->process[i];
+
+		restore_files_decided(process, arrive);
+		for (uint32_t k = 0; k < process->table_count; k++)
+			restore_files_decided(process->table[k], arrive);
+	}
 }
 
 int target_tree_resume(struct target_tree *tree, struct refusal *refusal)

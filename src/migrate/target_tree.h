@@ -32,6 +32,9 @@ struct target_tree {
 int target_tree_init(struct target_tree *tree, const struct migrate_host *host);
 void target_tree_deinit(struct target_tree *tree);
 
+/* One that is not of the tree yet; the caller owns it. NULL: out of memory. */
+struct restore *target_tree_new(struct target_tree *tree);
+
 /* One more process, without a shell so far; NULL: out of memory. One whose shell has ended is forgotten. */
 struct restore *target_tree_add(struct target_tree *tree);
 void target_tree_forget(struct target_tree *tree, uint32_t index);

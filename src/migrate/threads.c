@@ -126,15 +126,20 @@ static int by_tid(const void *a, const void *b)
 }
 
 /* The leader is first, the others are sorted up to `known`. */
-static bool is_known(const struct threads *threads, uint32_t known, pid_t tid)
+static struct tracee *find(const struct threads *threads, uint32_t known, pid_t tid)
 {
 	const struct tracee wanted = { .tid = tid };
 
 	assert(known <= threads->count);
-	if (known == 0)
-		return false;
-	return threads->tracee[0].tid == tid ||
-	       bsearch(&wanted, threads->tracee + 1, known - 1, sizeof(wanted), by_tid);
+	if (known == 0 || threads->tracee[0].tid == tid)
+		return known ? &threads->tracee[0] : NULL;
+	return bsearch(&wanted, threads->tracee + 1, known - 1, sizeof(wanted), by_tid);
+}
+
+struct tracee *threads_find(const struct threads *threads, pid_t tid)
+{
+	assert(tid > 0);
+	return find(threads, threads->count, tid);
 }
 
 /* Takes those out that are not held any more. */
@@ -215,7 +220,7 @@ static int seize_new(struct threads *threads, struct inventory *inventory, struc
 	for (uint32_t i = 0; i < inventory->thread_count; i++) {
 		pid_t tid = inventory->thread[i].tid;
 
-		if (is_known(threads, known, tid))
+		if (find(threads, known, tid))
 			continue;
 		struct tracee *tracee = threads_append(threads, tid, 0);
 

@@ -27,6 +27,9 @@ int threads_name(struct threads *threads, const struct inventory *inventory,
 /* Source: lets all of them run on; harmless for those that are gone. */
 void threads_thaw(struct threads *threads);
 
+/* Source, frozen: the one with this number as seen here, or NULL. */
+struct tracee *threads_find(const struct threads *threads, pid_t tid);
+
 /* Kills the process and waits for the end of every thread. */
 void threads_kill(struct threads *threads);
 void threads_free(struct threads *threads);

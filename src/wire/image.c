@@ -49,6 +49,8 @@ bool image_length_ok(uint32_t type, uint32_t length)
 		return length == sizeof(struct image_lock);
 	case IMAGE_OWNER:
 		return length == sizeof(struct image_owner);
+	case IMAGE_TABLE:
+		return length == sizeof(struct image_table);
 	case IMAGE_LAYOUT:
 		return length == 0;
 	case IMAGE_PAGES:

@@ -16,7 +16,8 @@
  *	offer: MACHINE OBJECTS MEMBER* MEMORY* FILE* SYSV* DESCRIPTION* TASK MAP* END
  *	       what the target must have before anything is stopped
  *	state: OBJECTS MEMBER* MEMORY* FILE* (SYSV CONTENTS*)* (DESCRIPTION CONTENTS*)* one process after another END
- *	       process: PROCESS STRING* MAP* FD* LOCK* OWNER* LAYOUT (PAGES | SHARED_PAGES | GUARD)*
+ *	       process: PROCESS STRING* MAP* FD* LOCK* OWNER* (TABLE FD* LOCK* OWNER*)* LAYOUT
+ *	                (PAGES | SHARED_PAGES | GUARD)*
  *	                SIGACTIONS SIGINFO* TIMER* (THREAD XSTATE? SECCOMP* SIGINFO*)*
  *
  * Between the two, if files are carried along that the target lacks (migrate/carry.h), each of these is a stream:
@@ -41,7 +42,7 @@
  * hash (base/hash.h) of everything before it, against damage; authenticity is the link's business.
  */
 #define IMAGE_MAGIC   0x4547414d49535644ull /* "DVSIMAGE" */
-#define IMAGE_VERSION 12u
+#define IMAGE_VERSION 13u
 
 #define IMAGE_PAGE	    4096u
 #define IMAGE_MEMBERS_MAX   1024u
@@ -87,6 +88,7 @@ enum image_type {
 	IMAGE_DIGEST,
 	IMAGE_FILE_BYTES,
 	IMAGE_SECCOMP,
+	IMAGE_TABLE,
 	IMAGE_END,
 };
 

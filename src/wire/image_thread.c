@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "wire/image_description.h"
+
 bool image_thread_ok(const struct image_thread *thread)
 {
 	if (thread->tid <= 0 || !memchr(thread->comm, 0, sizeof(thread->comm)))
@@ -21,9 +23,17 @@ bool image_thread_ok(const struct image_thread *thread)
 		return false;
 	if (!thread->cwd_file && (thread->root_file || thread->umask))
 		return false;
-	if (thread->umask > 0777 || (thread->ended && thread->cwd_file))
+	if (thread->table < 0 || thread->place < 0 || thread->umask > 0777 ||
+	    (thread->place == thread->tid) != (thread->cwd_file != 0))
+		return false;
+	if (thread->ended && (thread->table || thread->place))
 		return false;
 	return thread->credentials.group_count <= 64 && thread->affinity_bytes <= 128;
+}
+
+bool image_table_ok(const struct image_table *table)
+{
+	return table->tid > 0 && table->fd_count <= IMAGE_FDS_MAX;
 }
 
 bool image_seccomp_ok(const struct image_seccomp *seccomp, uint32_t length)

@@ -64,9 +64,20 @@ struct image_thread {
 		ended; /* 1: it is the leader, which has ended while others live; no XSTATE follows */
 	uint32_t exit_code; /* of one that has ended */
 	uint32_t settings;  /* enum image_thread_setting */
-	/* Of one that has a directory and a file mask of its own, as struct image_process has them; else 0. */
+	/*
+	 * The thread that has the descriptor table of this one first, and that which has its directories and its file
+	 * mask first, by their numbers; 0: they are the process's. It may be this one: then a TABLE record is of it,
+	 * or its directories and mask follow, as struct image_process has them, else 0.
+	 */
+	int32_t table, place;
 	uint32_t cwd_file, root_file, umask;
 	uint32_t pad;
+};
+
+/* A descriptor table that is not the process's: the records of its descriptors follow. */
+struct image_table {
+	int32_t tid; /* of the thread that has it first */
+	uint32_t fd_count;
 };
 
 /*
@@ -80,11 +91,13 @@ struct image_seccomp {
 
 _Static_assert(sizeof(struct image_credentials) == 344, "layout");
 _Static_assert(sizeof(struct image_registers) == 216, "layout");
-_Static_assert(sizeof(struct image_thread) == 880, "layout");
+_Static_assert(sizeof(struct image_table) == 8, "layout");
+_Static_assert(sizeof(struct image_thread) == 888, "layout");
 _Static_assert(sizeof(struct image_seccomp) == 8, "layout");
 
 /* Whether the payload makes sense by itself, as in wire/image.h. */
 bool image_thread_ok(const struct image_thread *thread);
+bool image_table_ok(const struct image_table *table);
 bool image_seccomp_ok(const struct image_seccomp *seccomp, uint32_t length);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/test.h"
+#include "wire/image_description.h"
 
 static void test_threads(void)
 {
@@ -40,9 +41,14 @@ static void test_settings(void)
 /* One that has no directory of its own has no mask and no root directory of its own either. */
 static void test_directory(void)
 {
-	struct image_thread thread = { .tid = 2, .cwd_file = 3, .root_file = 4, .umask = 0777 };
+	struct image_thread thread = {
+		.tid = 2, .place = 2, .cwd_file = 3, .root_file = 4, .umask = 0777
+	};
 
 	CHECK(image_thread_ok(&thread));
+	thread.place = 3; /* it has them from another one */
+	CHECK(!image_thread_ok(&thread));
+	thread.place = 2;
 	thread.umask = 01000;
 	CHECK(!image_thread_ok(&thread));
 	thread.umask = 0;
@@ -50,8 +56,26 @@ static void test_directory(void)
 	CHECK(!image_thread_ok(&thread));
 	thread = (struct image_thread){ .tid = 2, .umask = 022 };
 	CHECK(!image_thread_ok(&thread));
-	thread = (struct image_thread){ .tid = 2, .ended = 1, .cwd_file = 3 };
+	thread = (struct image_thread){ .tid = 2, .ended = 1, .place = 2, .cwd_file = 3 };
 	CHECK(!image_thread_ok(&thread));
+	thread = (struct image_thread){ .tid = 2, .place = 3 };
+	CHECK(image_thread_ok(&thread));
+}
+
+static void test_table(void)
+{
+	struct image_thread thread = { .tid = 2, .table = 2 };
+	struct image_table table = { .tid = 2, .fd_count = IMAGE_FDS_MAX };
+
+	CHECK(image_thread_ok(&thread) && image_table_ok(&table));
+	thread.table = -1;
+	CHECK(!image_thread_ok(&thread));
+	thread = (struct image_thread){ .tid = 2, .table = 2, .ended = 1 };
+	CHECK(!image_thread_ok(&thread));
+	table.fd_count++;
+	CHECK(!image_table_ok(&table));
+	table = (struct image_table){ .tid = 0 };
+	CHECK(!image_table_ok(&table));
 }
 
 /* Of one that has ended nothing but its rights, its name and how it ended is known. */
@@ -96,6 +120,7 @@ int main(void)
 	TEST(test_threads);
 	TEST(test_settings);
 	TEST(test_directory);
+	TEST(test_table);
 	TEST(test_ended);
 	TEST(test_filters);
 	return test_end();

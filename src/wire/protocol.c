@@ -19,7 +19,7 @@
 
 /* Another version of any of these is another protocol: raise PROTOCOL_MOST, and record (test/compat/compat.c). */
 _Static_assert(PROTOCOL_MOST == 8 && FRAME_VERSION == 8 && LANE_VERSION == 1 && MOVE_VERSION == 8 &&
-		       IMAGE_VERSION == 12 && COMMAND_VERSION == 6 && DIRECTORY_VERSION == 8 &&
+		       IMAGE_VERSION == 13 && COMMAND_VERSION == 6 && DIRECTORY_VERSION == 8 &&
 		       COUNCIL_VERSION == 4 && GROUP_VERSION == 7 && JOIN_VERSION == 2,
 	       "a protocol is a version of each format");
 _Static_assert(PROTOCOL_LEAST &&PROTOCOL_LEAST <= PROTOCOL_MOST, "a range");

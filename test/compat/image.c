@@ -182,10 +182,13 @@ static const struct image_thread thread = { .tid = 2,
 					    .seccomp_mode = 2,
 					    .seccomp_count = 67,
 					    .settings = IMAGE_THREAD_NO_TSC,
+					    .table = 71,
+					    .place = 2,
 					    .cwd_file = 68,
 					    .root_file = 69,
 					    .umask = 70,
 					    .seccomp_common = 66 };
+static const struct image_table table = { .tid = 2, .fd_count = 3 };
 static const struct image_thread ended = { .tid = 2, .ended = 1, .exit_code = 3 };
 static const struct image_guard guard = { .start = 2, .end = 3 };
 static const struct image_siginfo siginfo = { .shared = 2, .info = { 3, 4 } };
@@ -276,6 +279,7 @@ READ(lock, image_lock_ok(got))
 READ(owner, image_owner_ok(got))
 READ(thread, image_thread_ok(got))
 READ(ended, image_thread_ok(got))
+READ(table, image_table_ok(got))
 READ(file, image_file_ok(&got->head, (uint32_t)(sizeof(got->head) + 4)))
 READ(string, image_string_ok(&got->head, sizeof(*got)))
 READ(contents, image_contents_ok(&got->head, sizeof(*got)))
@@ -300,6 +304,7 @@ static const struct compat_sample records[] = {
 	CHECKED(owner),
 	CHECKED(lock),
 	CHECKED(thread),
+	CHECKED(table),
 	SAMPLE("ended thread", compat_write_plain, read_ended, ended),
 	CHECKED(file),
 	CHECKED(string),

@@ -34,42 +34,6 @@ static void in_thread(int (*set_up)(void))
 	NEED(state > 0);
 }
 
-static int own_table(void)
-{
-	return unshare(CLONE_FILES);
-}
-
-static void thread_table(void)
-{
-	in_thread(own_table);
-}
-
-static void *in_its_place(void *ready)
-{
-	*(volatile bool *)ready = true;
-	for (;;)
-		pause();
-	return NULL;
-}
-
-/* A thread that it makes has its directory from it. */
-static int common_directory(void)
-{
-	static volatile bool ready;
-	pthread_t thread;
-
-	if (unshare(CLONE_FS) || pthread_create(&thread, NULL, in_its_place, (void *)&ready))
-		return -1;
-	while (!ready)
-		victim_nap();
-	return 0;
-}
-
-static void thread_directory(void)
-{
-	in_thread(common_directory);
-}
-
 static int own_network(void)
 {
 	return unshare(CLONE_NEWNET);
@@ -138,8 +102,6 @@ static void too_many_threads(void)
 }
 
 static const struct kind thread_kinds[] = {
-	{ "thread_directory", "have one working directory", thread_directory },
-	{ "thread_table", "descriptor table", thread_table },
 	{ "thread_network", "net namespace", thread_network },
 	{ "thread_memory_policy", "NUMA", thread_policy },
 	{ "thread_personality", "personality", thread_personality },

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -16,7 +17,8 @@ enum kind {
 	UNKNOWN,   /* it does not */
 	CONTINUED, /* it does not know that it was continued */
 	BY_OTHER,  /* stopped by SIGTSTP, in a group of its own */
-	THREADS,   /* two threads */
+	THREADS,   /* two threads, */
+	APART,	   /* the second one with a descriptor table of its own */
 	PENDING,   /* a signal waits for its handler, which has no time before it is continued */
 	DOOMED,	   /* one waits that will end it */
 	SLEEPER,   /* in a sleep that was stopped before */
@@ -60,6 +62,12 @@ static void *count_on(void *count)
 	return count;
 }
 
+static void *count_apart(void *count)
+{
+	VICTIM_CHECK(unshare(CLONE_FILES) == 0);
+	return count_on(count);
+}
+
 static void run(enum kind kind)
 {
 	pthread_t thread;
@@ -69,6 +77,8 @@ static void run(enum kind kind)
 	handle(SIGCHLD, SIG_DFL);
 	if (kind == THREADS)
 		pthread_create(&thread, NULL, count_on, &one[kind].count[1]);
+	if (kind == APART)
+		pthread_create(&thread, NULL, count_apart, &one[kind].count[1]);
 	if (kind == SLEEPER) {
 		__atomic_store_n(one[kind].count, 1, __ATOMIC_RELEASE);
 		one[kind].count[1] = nanosleep(&(struct timespec){ .tv_sec = 1000 }, NULL) ? 1 : 2;
@@ -194,7 +204,7 @@ static void check_end(enum kind kind)
 		VICTIM_CHECK(!child->count[1]); /* its sleep did not end */
 	else
 		VICTIM_CHECK(runs(&child->count[0]));
-	if (kind == THREADS)
+	if (kind == THREADS || kind == APART)
 		VICTIM_CHECK(runs(&child->count[1]));
 	if (kind == PENDING)
 		VICTIM_CHECK(child->count[2] == before + 1);
