@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A descriptor of a process that moves as well, be it one that has ended and that its parent has not taken note of; or
- * of one that is gone altogether. The processes of the tree have their numbers before any has descriptors.
+ * A descriptor of a process that moves as well, or of one of its threads (Linux 6.9), be it one that has ended and that
+ * its parent has not taken note of; or of one that is gone altogether. All processes of the tree, and all threads, have
+ * their numbers before any has descriptors.
  */
 #include "migrate/kind.h"
 
@@ -17,7 +18,7 @@
 #include "os/socket.h"
 
 struct pidfd_body {
-	int32_t vpid; /* in its pid namespace; 0: gone */
+	int32_t vpid; /* in its pid namespace, of a process or a thread; 0: gone */
 	uint32_t
 		first; /* gone: id of the first description of the same process; 0: it is the first */
 };
@@ -35,13 +36,14 @@ static int32_t vpid_of(const struct image_description *image)
 	return body_of(image).vpid;
 }
 
-/* While they run, those that move start others, and some end. */
-static bool moves(const struct kind_seen *seen, pid_t pid)
+/* While they run, those that move start others, and some end. A thread moves with its process. */
+static bool moves(const struct kind_seen *seen, pid_t tid)
 {
-	pid_t parent = os_parent_of(pid);
+	pid_t pid = os_tgid_of(tid), parent = os_parent_of(tid);
 
-	assert(pid >= 0);
-	return kind_seen_moves(seen, pid) || (parent > 0 && kind_seen_moves(seen, parent));
+	assert(tid > 0);
+	return kind_seen_moves(seen, tid) || (pid > 0 && kind_seen_moves(seen, pid)) ||
+	       (parent > 0 && kind_seen_moves(seen, parent));
 }
 
 static int refuse(const struct kind_seen *seen, pid_t pid, struct refusal *refusal)
@@ -51,8 +53,8 @@ static int refuse(const struct kind_seen *seen, pid_t pid, struct refusal *refus
 	if (process > 0 && process != pid)
 		return refusal_set(
 			refusal, EDVSPROCSTS,
-			"the process has a pidfd of thread %d open (descriptor %d), which "
-			"is not carried",
+			"the process has a pidfd of thread %d open (descriptor %d), whose "
+			"process does not move with it",
 			(int)pid, seen->number);
 	if (pid > 0)
 		return refusal_set(
@@ -137,7 +139,7 @@ static bool read_body(const struct image_description *image, const struct files 
 			       !body_of(&first->image).first);
 }
 
-/* The process, or its shell, here; 0: it is not among those that move. */
+/* The process, its shell, or the thread, here; 0: it is not among those that move. */
 static pid_t pid_here(const struct restore *restore, int32_t vpid)
 {
 	assert(vpid > 0);
@@ -145,7 +147,9 @@ static pid_t pid_here(const struct restore *restore, int32_t vpid)
 		return restore->pid;
 	const struct restore *other = restore->member ? restore->member(restore->tree, vpid) : NULL;
 
-	return other ? other->pid : 0;
+	if (other)
+		return other->pid;
+	return restore->task ? restore->task(restore->tree, vpid) : 0;
 }
 
 /* The descriptions of the process that is gone which this one is of. Returns their number. */
@@ -210,8 +214,8 @@ static int open_here(struct restore *restore, struct description *description,
 	if (vpid && !pid)
 		return refusal_set(
 			refusal, EDVSIO,
-			"the image is damaged: it has a pidfd of process %d, and not that "
-			"process",
+			"the image is damaged: it has a pidfd of process or thread %d, and not "
+			"that one",
 			vpid);
 	int fd = vpid ? os_pidfd_open(pid, description->image.flags & OS_OPEN_EXCLUSIVE)
 		      : open_gone(restore, description);

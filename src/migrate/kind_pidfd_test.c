@@ -9,8 +9,10 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static struct refusal refusal;
 static struct restore other, *restore;
@@ -92,7 +94,7 @@ static void test_carried(void)
 	snprintf(info, sizeof(info), "Pid:\t%d\nNSpid:\t%d\t8\n", child, child);
 	CHECK_EQ(find(info, &description), 1);
 	CHECK_EQ(made_of(&description), 0);
-	CHECK(is_refusal(refusal.error, &refusal, EDVSIO, "and not that process"));
+	CHECK(is_refusal(refusal.error, &refusal, EDVSIO, "and not that one"));
 	for (int i = 0; i < 3; i++)
 		add_gone(i == 1 ? 11 : 10);
 	CHECK_EQ(kind_pidfd.meet(&tables.descriptions, IMAGE_DESCRIPTION_PIDFD, &refusal), 0);
@@ -112,6 +114,48 @@ static void test_carried(void)
 	free(restore);
 }
 
+static pid_t task(const void *tree, int32_t vtid)
+{
+	CHECK(tree == &other);
+	return vtid == 12 ? getpid() : 0;
+}
+
+static void *stay(void *tid)
+{
+	__atomic_store_n((pid_t *)tid, gettid(), __ATOMIC_RELEASE);
+	for (;;)
+		pause();
+	return tid;
+}
+
+/* A thread moves with its process, and is no member of the tree. */
+static void test_thread(void)
+{
+	struct description description;
+	char info[128];
+	pthread_t thread;
+	pid_t tid = 0;
+
+	CHECK_EQ(pthread_create(&thread, NULL, stay, &tid), 0);
+	while (!__atomic_load_n(&tid, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	restore = calloc(1, sizeof(*restore));
+	CHECK_OR_RETURN(restore);
+	restore->picture.process.vpid = 7;
+	restore->member = member;
+	restore->task = task;
+	restore->tree = &other;
+	snprintf(info, sizeof(info), "Pid:\t%d\nNSpid:\t%d\t12\n", tid, tid);
+	CHECK_EQ(find(info, &description), 1);
+	CHECK_EQ(made_of(&description), getpid()); /* as task() says */
+	snprintf(info, sizeof(info), "Pid:\t%d\nNSpid:\t%d\t13\n", tid, tid);
+	CHECK_EQ(find(info, &description), 1);
+	CHECK_EQ(made_of(&description), 0);
+	free(restore);
+	pthread_cancel(thread);
+	pthread_join(thread, NULL);
+}
+
 static void test_refused(void)
 {
 	struct description description;
@@ -129,6 +173,7 @@ static void test_refused(void)
 int main(void)
 {
 	TEST(test_carried);
+	TEST_OF_THREADS(test_thread);
 	TEST(test_refused);
 	return test_end();
 }

@@ -20,11 +20,11 @@
  *	          (memory pages arrive and are written from outside)
  *	settle    final rights, advice, guards, locks, barriers; then PR_SET_MM_MAP, which needs the old program
  *	          unmapped
- *	clone     threads that have a descriptor table or directories of their own, with all others of their process
+ *	clone     all threads created with their numbers, with the tables and directories that they have in common
  *	files     when all processes have settled: descriptors at their numbers, directory, umask; the way to
  *	          the shell moves out of their way and is closed
  *	join      descriptions that refer to others are told of them
- *	threads   all other threads created with their numbers, each prepares itself: rseq, robust list,
+ *	threads   each thread prepares itself: rseq, robust list,
  *	          signal stack, pending signals
  *	task      settings of the process; signal handlers; credentials as late as they can be, because
  *	          everything before needs them; timers last, so that none fires in here
@@ -86,6 +86,8 @@ struct restore {
 	 * there is no other one.
 	 */
 	struct restore *(*member)(void *tree, int32_t vpid);
+	/* The number here of the thread of any process of the tree with this number there, or 0. */
+	pid_t (*task)(const void *tree, int32_t vtid);
 	void *tree;
 	struct restore_terminals *terminals; /* of the tree */
 	unsigned sent;			     /* descriptors, since calls were run last */
@@ -150,6 +152,8 @@ void restore_deinit(struct restore *restore);
 /* restore_files.c */
 /* One that has the descriptors of its parent comes before that. */
 int restore_files(struct restore *restore, struct refusal *refusal);
+/* Its login user id, which a thread has from its maker: before there are any. */
+int restore_login(struct restore *restore, struct refusal *refusal);
 /* Its descriptors alone: the part of it that a table of a thread has. Calls are begun. */
 int restore_descriptors(struct restore *restore, struct refusal *refusal);
 /* The move is decided: descriptions that others hear of are heard from now on. */
@@ -204,11 +208,9 @@ int restore_locks_late(struct restore *restore, int64_t deadline_ns, struct refu
 
 /* restore_clone.c */
 /*
- * Whether threads have a descriptor table or directories of their own: these are made before the descriptors of the
- * process are, while every table has nothing but the way to the shell.
+ * Makes all threads of the picture; those that have something in common have it then. Before the descriptors of the
+ * process are made: every table has nothing but the way to the shell.
  */
-bool restore_has_apart(const struct restore *restore);
-/* Makes all threads of the picture; those that have something in common have it then. */
 int restore_clone_threads(struct restore *restore, struct refusal *refusal);
 /* The threads with directories of their own come there; the way to the shell is open. */
 int restore_enter_places(struct restore *restore, struct refusal *refusal);

@@ -113,16 +113,6 @@ struct tracee *restore_tracee_of(struct restore *restore, int32_t vtid)
 	return low < threads->count && threads->vtid[low] == vtid ? &threads->tracee[low] : NULL;
 }
 
-bool restore_has_apart(const struct restore *restore)
-{
-	const struct picture *picture = &restore->picture;
-
-	for (uint32_t i = 1; i < picture->thread_count; i++)
-		if (picture->thread[i].image.table || picture->thread[i].image.place)
-			return true;
-	return false;
-}
-
 static struct tracee *tracee_at(struct restore *restore, uint32_t index)
 {
 	assert(index < restore->picture.thread_count);

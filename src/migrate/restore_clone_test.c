@@ -21,7 +21,6 @@ static void test_made(void)
 	CHECK_EQ(restore_clone_threads(restore, &restore_refusal), 0);
 	CHECK_EQ(restore->calls.count, 0);
 	restore->picture.thread_count = 3;
-	CHECK(!restore_has_apart(restore));
 	CHECK(restore_listed(restore_clone_threads(restore, &restore_refusal)));
 	CHECK_EQ(restore->calls.count, 2);
 	for (uint32_t i = 0; i < 2; i++) {
@@ -63,7 +62,6 @@ static void test_apart(void)
 	restore_begin();
 	restore->picture.thread = threads;
 	restore->picture.thread_count = 3;
-	CHECK(restore_has_apart(restore));
 	CHECK(restore_listed(restore_clone_threads(restore, &restore_refusal)));
 	CHECK_EQ(restore->calls.count, 1);
 	CHECK_EQ(restore_call(0, SYS_clone3)->expect, 9);

@@ -174,17 +174,17 @@ int restore_join(struct restore *restore, bool last, struct refusal *refusal)
 }
 
 /* Only the process itself can set it, and once, unless it has the right to change it. */
-static void add_login(struct restore *restore)
+int restore_login(struct restore *restore, struct refusal *refusal)
 {
 	struct calls *calls = &restore->calls;
 	uint32_t login = restore->picture.login;
 	char text[16];
 
 	if (!restore->picture.has_login || inventory_login(restore->dir) == login)
-		return;
+		return 0;
 	int length = snprintf(text, sizeof(text), "%u", login);
 
-	calls_room(calls, 3, sizeof(LOGIN) + sizeof(text));
+	calls_begin(calls, &restore->foothold, &restore->threads.tracee[0]);
 	struct remote_ptr name = calls_put(calls, LOGIN, sizeof(LOGIN));
 	struct remote_ptr number = calls_put(calls, text, sizeof(text));
 
@@ -193,6 +193,7 @@ static void add_login(struct restore *restore)
 	calls_expect(calls, "set its login user id", length, SYS_write, 0, number.at,
 		     (uint64_t)length);
 	calls_expect(calls, "close its login user id", 0, SYS_close, 0);
+	return restore_run(restore, refusal);
 }
 
 static int enter_directory(struct restore *restore, struct refusal *refusal)
@@ -201,7 +202,6 @@ static int enter_directory(struct restore *restore, struct refusal *refusal)
 	struct calls *calls = &restore->calls;
 
 	calls_begin(calls, &restore->foothold, &restore->threads.tracee[0]);
-	add_login(restore);
 	int fd = restore_open_file(restore,
 				   files_find(&restore->picture.tables->files, process->cwd_file),
 				   O_PATH | O_DIRECTORY, refusal);

@@ -209,14 +209,9 @@ int restore_threads(struct restore *restore, struct refusal *refusal)
 {
 	const struct picture *picture = &restore->picture;
 
-	assert(restore->threads.count); /* the shell, at least */
-	restore->threads.vtid[0] = picture->process.vpid;
-	int r = restore->threads.count < picture->thread_count
-			? restore_clone_threads(restore, refusal)
-			: 0;
+	assert(restore->threads.count == picture->thread_count);
+	int r = restore_seccomp(restore, refusal);
 
-	if (r == 0)
-		r = restore_seccomp(restore, refusal);
 	for (uint32_t i = 1; i < picture->thread_count && r == 0; i++) {
 		const struct picture_thread *thread = &picture->thread[i];
 		struct tracee *tracee = restore_tracee_of(restore, thread->image.tid);

@@ -532,19 +532,6 @@ static int take_late_locks(struct target_tree *tree, struct refusal *refusal)
 	return r;
 }
 
-static pid_t task_here(const void *ctx, int32_t vtid)
-{
-	const struct target_tree *tree = ctx;
-
-	for (uint32_t i = 0; i < tree->count; i++) {
-		const struct tracee *tracee = restore_tracee_of(tree->process[i], vtid);
-
-		if (tracee)
-			return tracee->tid;
-	}
-	return 0;
-}
-
 int migrate_target_resume(struct migrate_target *target, uint64_t *resumed_ns,
 			  struct refusal *refusal)
 {
@@ -557,9 +544,9 @@ int migrate_target_resume(struct migrate_target *target, uint64_t *resumed_ns,
 	for (uint32_t i = 0; i < target->tree.count; i++) {
 		const struct restore *process = target->tree.process[i];
 
-		restore_owners_late(process, task_here, &target->tree);
+		restore_owners_late(process, target_tree_task, &target->tree);
 		for (uint32_t k = 0; k < process->table_count; k++)
-			restore_owners_late(process->table[k], task_here, &target->tree);
+			restore_owners_late(process->table[k], target_tree_task, &target->tree);
 	}
 	restore_resume(&target->tree.tables.descriptions);
 	target->stats.resume_ns = (uint64_t)os_now_ns();

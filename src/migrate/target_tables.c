@@ -41,11 +41,13 @@ static int add_table(struct target_tree *tree, struct restore *process, struct p
 	return 0;
 }
 
-static int make_apart(struct target_tree *tree, struct restore *process, struct refusal *refusal)
+static int make_threads(struct target_tree *tree, struct restore *process, struct refusal *refusal)
 {
 	struct picture *picture = &process->picture;
-	int r = restore_clone_threads(process, refusal);
+	int r = restore_login(process, refusal);
 
+	if (r == 0)
+		r = restore_clone_threads(process, refusal);
 	if (r == 0)
 		r = restore_enter_places(process, refusal);
 	process->table = calloc((size_t)picture->table_count + 1, sizeof(struct restore *));
@@ -61,8 +63,8 @@ int target_tables_make(struct target_tree *tree, struct refusal *refusal)
 	int r = 0;
 
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)
-		if (restore_has_apart(tree->process[i]))
-			r = make_apart(tree, tree->process[i], refusal);
+		if (tree->process[i]->picture.thread_count) /* else it has ended */
+			r = make_threads(tree, tree->process[i], refusal);
 	return r;
 }
 

@@ -10,8 +10,7 @@
  */
 
 /*
- * All processes have their memory, and no descriptors yet: makes the threads of those that have some with a descriptor
- * table or directories of their own, and a table for each.
+ * All processes have their memory, and no descriptors yet: makes all threads, and a table for each that has its own.
  */
 int target_tables_make(struct target_tree *tree, struct refusal *refusal);
 

@@ -48,6 +48,7 @@ struct restore *target_tree_new(struct target_tree *tree)
 		return NULL;
 	restore->host = tree->host;
 	restore->member = member_of;
+	restore->task = target_tree_task;
 	restore->tree = tree;
 	restore->terminals = &tree->terminals;
 	restore->picture.tables = &tree->tables;
@@ -138,6 +139,19 @@ struct restore *target_tree_of(const struct target_tree *tree, int32_t vpid)
 		if (tree->process[i]->threads.count && tree->process[i]->threads.vtid[0] == vpid)
 			return tree->process[i];
 	return NULL;
+}
+
+pid_t target_tree_task(const void *ctx, int32_t vtid)
+{
+	const struct target_tree *tree = ctx;
+
+	for (uint32_t i = 0; i < tree->count; i++) {
+		const struct tracee *tracee = restore_tracee_of(tree->process[i], vtid);
+
+		if (tracee)
+			return tracee->tid;
+	}
+	return 0;
 }
 
 int target_tree_make_offered(struct target_tree *tree, const struct tables *offered,

@@ -52,6 +52,9 @@ int target_tree_make(struct target_tree *tree, struct refusal *refusal);
 /* The process, or the shell, with this number in its pid namespace, or NULL. */
 struct restore *target_tree_of(const struct target_tree *tree, int32_t vpid);
 
+/* The number here of the thread with this one in its pid namespace, or 0; ctx: the tree. */
+pid_t target_tree_task(const void *ctx, int32_t vtid);
+
 /* All have their descriptors. */
 void target_tree_let_go(struct target_tree *tree);
 

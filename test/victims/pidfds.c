@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Descriptors of processes: of itself, a child, one that has ended, one that is gone; the child has its parent's. */
+/*
+ * Descriptors of processes: of itself, a child, one that has ended, one that is gone; the child has its parent's. And
+ * one of a thread, where the kernel has such (Linux 6.9).
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
@@ -11,12 +15,16 @@
 
 #include "victims/victim.h"
 
-#define PIDFD_OF 3 /* P_PIDFD */
+#define PIDFD_OF     3 /* P_PIDFD */
+#define PIDFD_THREAD O_EXCL
 
-static int self, living, ended, gone, same, other, epoll;
+static int self, living, ended, gone, same, other, epoll, of_thread;
 static bool is_told_apart; /* the kernel has a file for each process, and not one for all */
 static pid_t child, dead;
 static uint32_t *answers;
+static uint32_t thread_answers; /* its number, with its sign changed, at first */
+static pthread_t thread;
+static bool over;
 
 static int open_of(pid_t pid, unsigned flags)
 {
@@ -54,6 +62,29 @@ static void be_child(int parent)
 	sigaddset(&set, SIGUSR1);
 	while (sigwait(&set, &number) == 0)
 		VICTIM_CHECK(send(parent, SIGUSR2) == 0);
+}
+
+/* Signals by its descriptor are the thread's alone. */
+static void *be_thread(void *unused)
+{
+	sigset_t set;
+	int number = 0;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	__atomic_store_n(&thread_answers, (uint32_t)-syscall(SYS_gettid), __ATOMIC_RELEASE);
+	while (sigwait(&set, &number) == 0 && !__atomic_load_n(&over, __ATOMIC_ACQUIRE))
+		__atomic_add_fetch(&thread_answers, 1, __ATOMIC_RELEASE);
+	return unused;
+}
+
+static void build_thread(void)
+{
+	VICTIM_CHECK(pthread_create(&thread, NULL, be_thread, NULL) == 0);
+	while (!__atomic_load_n(&thread_answers, __ATOMIC_ACQUIRE))
+		victim_nap();
+	of_thread = (int)syscall(SYS_pidfd_open, -(pid_t)thread_answers, PIDFD_THREAD);
+	VICTIM_CHECK(of_thread >= 0 || errno == EINVAL); /* an older kernel */
 }
 
 static ino_t inode_of(int fd)
@@ -104,6 +135,17 @@ static void build(void)
 	is_told_apart = inode_of(gone) != inode_of(other);
 	epoll = epoll_create1(0);
 	VICTIM_CHECK(epoll_ctl(epoll, EPOLL_CTL_ADD, living, &event) == 0);
+	build_thread();
+}
+
+static void check_thread(void)
+{
+	uint32_t before = __atomic_load_n(&thread_answers, __ATOMIC_ACQUIRE);
+
+	if (of_thread < 0)
+		return;
+	VICTIM_CHECK(told(of_thread) == 0 && send(of_thread, SIGUSR1) == 0);
+	VICTIM_CHECK(victim_counts(&thread_answers, before + 1));
 }
 
 static void check(void)
@@ -132,12 +174,21 @@ int main(void)
 	victim_begin();
 	build();
 	victim_ready();
-	while (victim_moved())
+	while (victim_moved()) {
 		check();
+		check_thread();
+	}
 	struct epoll_event event = { 0 };
 
 	VICTIM_CHECK(send(living, SIGKILL) == 0);
 	VICTIM_CHECK(epoll_wait(epoll, &event, 1, 2000) == 1 && event.data.u64 == 5);
+	if (of_thread >= 0) {
+		struct pollfd ended_soon = { .fd = of_thread, .events = POLLIN };
+
+		__atomic_store_n(&over, true, __ATOMIC_RELEASE);
+		VICTIM_CHECK(send(of_thread, SIGUSR1) == 0 && pthread_join(thread, NULL) == 0);
+		VICTIM_CHECK(poll(&ended_soon, 1, 2000) == 1);
+	}
 	VICTIM_CHECK(waitpid(child, NULL, 0) == child && waitpid(dead, NULL, 0) == dead);
 	return victim_end();
 }
