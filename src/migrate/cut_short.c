@@ -15,6 +15,8 @@
 #include "os/socket_room.h"
 
 #define PATIENCE_US    1000000
+/* With one of these a receive does not wait for all, or is of something else than the next bytes. */
+#define NOT_ALL	       (MSG_DONTWAIT | MSG_PEEK | MSG_TRUNC | MSG_OOB | MSG_ERRQUEUE)
 #define SEGMENTS_MAX   1024 /* UIO_MAXIOV */
 /* The kernel counts what it keeps beside the bytes as well. */
 #define SENT_MAX       (8u << 20)
@@ -164,6 +166,63 @@ static void repeat(struct rest *rest, const struct user_regs_struct *registers)
 		*left -= moved;
 		args[0] += number == SYS_getrandom ? moved : 0;
 	}
+}
+
+static bool waits_for_all(uint64_t flags)
+{
+	return flags & MSG_WAITALL && !(flags & NOT_ALL);
+}
+
+/* Those that have come. */
+static bool read_bytes(struct rest *rest, uint64_t fd, uint64_t to, uint64_t bytes)
+{
+	for (uint64_t moved = 0; bytes; to += moved, bytes -= moved) {
+		const uint64_t args[6] = { fd, to, bytes, MSG_DONTWAIT };
+
+		if (!move_more(rest, SYS_recvfrom, args, &moved))
+			return false;
+	}
+	return true;
+}
+
+/* With room for more than bytes: descriptors and ids that would have come by this call must not be lost. */
+static void read_message(struct rest *rest, const struct user_regs_struct *registers)
+{
+	struct iovec segments[SEGMENTS_MAX];
+	struct msghdr head;
+	uint64_t skip = rest->done;
+
+	if (trace_read(rest->tracee->tid, registers->rsi, &head, sizeof(head)) ||
+	    head.msg_control || head.msg_iovlen > SEGMENTS_MAX ||
+	    trace_read(rest->tracee->tid, (uint64_t)head.msg_iov, segments,
+		       head.msg_iovlen * sizeof(segments[0])))
+		return;
+	for (uint64_t i = 0; i < head.msg_iovlen; i++) {
+		uint64_t length = segments[i].iov_len, to = (uint64_t)segments[i].iov_base;
+		uint64_t there = skip < length ? skip : length;
+
+		skip -= there;
+		if (!read_bytes(rest, registers->rdi, to + there, length - there))
+			return;
+	}
+}
+
+int cut_short_receive(struct tracee *tracee, struct remote_ptr at)
+{
+	struct user_regs_struct *registers = &tracee->registers;
+	struct rest rest = { .tracee = tracee, .at = at, .done = registers->rax, .socket = -1 };
+
+	assert(tracee->borrowed);
+	if ((int64_t)registers->rax <= 0)
+		return 0;
+	if ((long)registers->orig_rax == SYS_recvfrom && waits_for_all(registers->r10) &&
+	    registers->rdx > rest.done)
+		read_bytes(&rest, registers->rdi, registers->rsi + rest.done,
+			   registers->rdx - rest.done);
+	if ((long)registers->orig_rax == SYS_recvmsg && waits_for_all(registers->rdx))
+		read_message(&rest, registers);
+	registers->rax = rest.done;
+	return rest.result;
 }
 
 int cut_short_finish(struct tracee *tracee, struct remote_ptr at, const struct inventory *inventory)

@@ -15,4 +15,10 @@
 int cut_short_finish(struct tracee *tracee, struct remote_ptr at,
 		     const struct inventory *inventory);
 
+/*
+ * The same of a receive that waits for all (MSG_WAITALL), when the sends of all processes that move are finished: it
+ * takes the bytes that have come. Those that nobody has begun to send leave the short count.
+ */
+int cut_short_receive(struct tracee *tracee, struct remote_ptr at);
+
 #endif

@@ -196,6 +196,66 @@ static void check_stream(int reader, int writer)
 	CHECK_EQ(finish(SYS_sendto, 4, args), 4);
 }
 
+/* As after a receive that has got `done` bytes into `filled`. Returns how many the program sees. */
+static int64_t receive(long number, int64_t done, const uint64_t args[6])
+{
+	struct user_regs_struct *registers = &held.tracee.registers;
+
+	registers->orig_rax = (uint64_t)number;
+	registers->rax = (uint64_t)done;
+	registers->rdi = args[0];
+	registers->rsi = args[1];
+	registers->rdx = args[2];
+	registers->r10 = args[3];
+	CHECK_EQ(cut_short_receive(&held.tracee, held.foothold.vdso_syscall), 0);
+	return (int64_t)registers->rax;
+}
+
+static void test_receives(void)
+{
+	struct iovec parts[2] = { { filled, 4 }, { filled + 8, 6 } };
+	struct msghdr head = { .msg_iov = (struct iovec *)(room + 64), .msg_iovlen = 2 };
+	uint8_t found[16];
+	int fd[2];
+
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	if (!begin(O_CLOEXEC)) {
+		close(fd[0]);
+		close(fd[1]);
+		return;
+	}
+	const uint64_t all[6] = { (uint64_t)fd[0], (uint64_t)filled, 10, MSG_WAITALL };
+	const uint64_t hasty[6] = { (uint64_t)fd[0], (uint64_t)filled, 10,
+				    MSG_WAITALL | MSG_DONTWAIT };
+	const uint64_t any[6] = { (uint64_t)fd[0], (uint64_t)filled, 10, 0 };
+	const uint64_t message[6] = { (uint64_t)fd[0], (uint64_t)room, MSG_WAITALL };
+
+	CHECK_EQ(send(fd[1], bytes, 6, 0), 6);
+	CHECK_EQ(receive(SYS_recvfrom, 4, any), 4);
+	CHECK_EQ(receive(SYS_recvfrom, 4, hasty), 4);
+	CHECK_EQ(receive(SYS_recvfrom, 4, all), 10);
+	CHECK_EQ(trace_read(held.pid, (uint64_t)filled + 4, found, 6), 0);
+	CHECK(memcmp(found, bytes, 6) == 0);
+	CHECK_EQ(receive(SYS_recvfrom, 10, all), 10); /* whole already */
+	/* Nobody has sent the rest. */
+	CHECK_EQ(send(fd[1], bytes, 2, 0), 2);
+	CHECK_EQ(receive(SYS_recvfrom, 4, all), 6);
+	CHECK_EQ(trace_write(held.pid, (uint64_t)room + 64, parts, sizeof(parts)), 0);
+	CHECK_EQ(trace_write(held.pid, (uint64_t)room, &head, sizeof(head)), 0);
+	CHECK_EQ(send(fd[1], bytes, 7, 0), 7);
+	CHECK_EQ(receive(SYS_recvmsg, 3, message), 10);
+	CHECK_EQ(trace_read(held.pid, (uint64_t)filled, found, 14), 0);
+	CHECK(found[3] == '0' && memcmp(found + 8, "123456", 6) == 0);
+	/* It has room for descriptors. */
+	head.msg_control = filled;
+	CHECK_EQ(trace_write(held.pid, (uint64_t)room, &head, sizeof(head)), 0);
+	CHECK_EQ(send(fd[1], bytes, 7, 0), 7);
+	CHECK_EQ(receive(SYS_recvmsg, 3, message), 3);
+	end();
+	close(fd[0]);
+	close(fd[1]);
+}
+
 static void test_streams(void)
 {
 	struct sockaddr_in name = { .sin_family = AF_INET };
@@ -272,6 +332,7 @@ int main(void)
 	TEST(test_not_cut);
 	TEST(test_nobody_reads);
 	TEST(test_streams);
+	TEST(test_receives);
 	TEST(test_random);
 	TEST(test_between_files);
 	return test_end();

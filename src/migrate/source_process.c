@@ -75,8 +75,8 @@ static int borrow_all(struct source_process *process, struct refusal *refusal)
 	return 0;
 }
 
-/* Before positions are read, which the rest of a transfer moves on. */
-static int finish_transfers(struct source_process *process, struct refusal *refusal)
+/* Before positions are read, which the rest of a transfer moves on. Receives that wait for all, or all others. */
+static int finish_transfers(struct source_process *process, bool receives, struct refusal *refusal)
 {
 	const struct image_special *vdso =
 		maps_special(inventory_maps(&process->inventory), "vdso");
@@ -87,7 +87,9 @@ static int finish_transfers(struct source_process *process, struct refusal *refu
 	    foothold_find_syscall(process->threads.tracee[0].tid, vdso->start, vdso->length, &at))
 		return 0;
 	for (uint32_t i = 0; i < process->threads.count; i++) {
-		int r = cut_short_finish(&process->threads.tracee[i], at, &process->inventory);
+		struct tracee *tracee = &process->threads.tracee[i];
+		int r = receives ? cut_short_receive(tracee, at)
+				 : cut_short_finish(tracee, at, &process->inventory);
 
 		if (r)
 			return refusal_set_number(refusal,
@@ -116,7 +118,13 @@ int source_process_borrow(struct source_process *process, struct refusal *refusa
 	assert(process->threads.count);
 	int r = borrow_all(process, refusal);
 
-	return r ? r : finish_transfers(process, refusal);
+	return r ? r : finish_transfers(process, false, refusal);
+}
+
+int source_process_receive(struct source_process *process, struct refusal *refusal)
+{
+	assert(process->threads.count);
+	return finish_transfers(process, true, refusal);
 }
 
 void source_process_gather(struct source_process *process, const struct os_affinity *here)

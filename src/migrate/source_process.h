@@ -76,6 +76,8 @@ void source_process_gather(struct source_process *process, const struct os_affin
 
 /* After a refusal of these the caller releases. */
 int source_process_borrow(struct source_process *process, struct refusal *refusal);
+/* All processes are borrowed: receives that wait for all are finished, too. */
+int source_process_receive(struct source_process *process, struct refusal *refusal);
 /* holder: the process that has its memory first, which is entered already; or itself. */
 int source_process_enter(struct source_process *process, const struct source_process *holder,
 			 const struct migrate_host *host, struct refusal *refusal);

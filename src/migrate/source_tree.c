@@ -173,6 +173,8 @@ int source_tree_hold(struct source_tree *tree, const struct migrate_host *host,
 
 	for (uint32_t i = 0; i < tree->count && r == 0; i++)
 		r = source_process_borrow(tree->process[i], refusal);
+	for (uint32_t i = 0; i < tree->count && r == 0; i++)
+		r = source_process_receive(tree->process[i], refusal);
 	if (finder.new_count)
 		tree->inventory[0]->others = 0;
 	if (r)

@@ -41,10 +41,12 @@ static void *copy(void *unused)
 
 #define SENT (1u << 20)
 
+#define STREAMS 4 /* of TCP and of Unix sockets; the last two are read by calls that wait for all */
+
 static struct stream {
 	int reader, writer;
 	pthread_t reads, writes;
-} streams[2];
+} streams[STREAMS];
 
 static void *take(void *argument)
 {
@@ -55,6 +57,26 @@ static void *take(void *argument)
 		if (!over)
 			victim_nap();
 	return NULL;
+}
+
+/* No byte is sent but by calls of that many, and none of these is left in the middle. */
+static void *take_all(void *argument)
+{
+	static char bytes[2][SENT];
+	const struct stream *stream = argument;
+	char *place = bytes[stream - streams - 2];
+	struct iovec half[2] = { { place, SENT / 4 }, { place + SENT / 4, SENT - SENT / 4 } };
+	struct msghdr head = { .msg_iov = half, .msg_iovlen = 2 };
+
+	for (bool odd = false;; odd = !odd) {
+		ssize_t got = odd ? recv(stream->reader, place, SENT, MSG_WAITALL)
+				  : recvmsg(stream->reader, &head, MSG_WAITALL);
+
+		if (got == 0)
+			return NULL;
+		if (got != SENT)
+			cut++;
+	}
 }
 
 static void *give(void *argument)
@@ -82,22 +104,24 @@ static void begin_streams(void)
 	VICTIM_CHECK(bind(listener, (struct sockaddr *)&name, length) == 0);
 	VICTIM_CHECK(listen(listener, 1) == 0);
 	VICTIM_CHECK(getsockname(listener, (struct sockaddr *)&name, &length) == 0);
-	streams[0].writer = socket(AF_INET, SOCK_STREAM, 0);
-	VICTIM_CHECK(connect(streams[0].writer, (struct sockaddr *)&name, length) == 0);
-	streams[0].reader = accept(listener, NULL, NULL);
+	for (int i = 0; i < STREAMS; i += 2) {
+		streams[i].writer = socket(AF_INET, SOCK_STREAM, 0);
+		VICTIM_CHECK(connect(streams[i].writer, (struct sockaddr *)&name, length) == 0);
+		streams[i].reader = accept(listener, NULL, NULL);
+		VICTIM_CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+		streams[i + 1].reader = pair[0];
+		streams[i + 1].writer = pair[1];
+	}
 	close(listener);
-	VICTIM_CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
-	streams[1].reader = pair[0];
-	streams[1].writer = pair[1];
-	for (int i = 0; i < 2; i++) {
-		pthread_create(&streams[i].reads, NULL, take, &streams[i]);
+	for (int i = 0; i < STREAMS; i++) {
+		pthread_create(&streams[i].reads, NULL, i < 2 ? take : take_all, &streams[i]);
 		pthread_create(&streams[i].writes, NULL, give, &streams[i]);
 	}
 }
 
 static void end_streams(void)
 {
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < STREAMS; i++) {
 		pthread_join(streams[i].writes, NULL);
 		pthread_join(streams[i].reads, NULL);
 	}
