@@ -10,6 +10,7 @@
 #include "dvk/errors.h"
 #include "migrate/act_test.h"
 #include "migrate/fault.h"
+#include "os/descriptors.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -523,6 +524,8 @@ static void test_foreign(void)
 int main(void)
 {
 	unsigned fds = count_fds();
+
+	os_descriptors_raise(); /* one victim has many memory files, as a daemon may hold */
 
 	if (!act_possible())
 		return test_end();

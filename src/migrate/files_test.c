@@ -217,7 +217,7 @@ static void test_memory_files_limit(void)
 		if (i < IMAGE_MEMFDS_MAX)
 			CHECK_EQ(r, i + 1);
 		else
-			CHECK(is_refusal(r, &refusal, EDVSPROCSTS, "more than 1024 memory files"));
+			CHECK(is_refusal(r, &refusal, EDVSPROCSTS, "more than 16384 memory files"));
 	}
 	CHECK_EQ(files.memory_count, IMAGE_MEMFDS_MAX);
 	close(fd);

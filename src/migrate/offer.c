@@ -13,8 +13,11 @@
 #include "migrate/kind.h"
 #include "migrate/object_records.h"
 #include "migrate/reopen.h"
+#include "os/descriptors.h"
 #include "os/machine.h"
 #include "os/trace.h"
+
+#define MEMORY_FILES 1024 /* that any program may hold */
 
 /* Programs keep the addresses of its functions, so its contents must be the same, not its size. */
 static int hash_vdso(pid_t pid, const struct maps *maps, uint64_t *hash)
@@ -287,6 +290,24 @@ static int compare_memory(const struct image_task *task, struct refusal *refusal
 			   (unsigned long long)(there / 1024));
 }
 
+/* This program holds a descriptor of each until the process runs. */
+static int compare_memory_files(const struct files *files, struct refusal *refusal)
+{
+	uint64_t part = os_descriptors_part(), most = part < MEMORY_FILES ? MEMORY_FILES : part;
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; i < files->count; i++)
+		count += !!(files->file[i].image.use & (IMAGE_FILE_MEMORY | IMAGE_FILE_DELETED));
+	assert(count <= files->count);
+	if (count <= most)
+		return 0;
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "the process uses %llu memory files (memfd) and deleted files, and the "
+			   "target's daemon may hold %llu at once: raise its limit of descriptors "
+			   "(LimitNOFILE of its service)",
+			   (unsigned long long)count, (unsigned long long)most);
+}
+
 int offer_compare(const struct offer *offer, pid_t shell, int root, const struct maps *own,
 		  struct carried *carried, struct refusal *refusal)
 {
@@ -299,6 +320,8 @@ int offer_compare(const struct offer *offer, pid_t shell, int root, const struct
 	if (r == 0)
 		r = files_compare(&offer->tables.files, root, offer_is_local(offer), carried,
 				  refusal);
+	if (r == 0)
+		r = compare_memory_files(&offer->tables.files, refusal);
 	if (r == 0)
 		r = compare_specials(offer, own, refusal);
 	if (r == 0)

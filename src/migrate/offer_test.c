@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -161,6 +162,35 @@ static void test_huge_pages(void)
 	end(&side);
 }
 
+static void test_memory_files(void)
+{
+	struct {
+		struct image_file head;
+		char path[8];
+	} image = { { .path_length = 8, .use = IMAGE_FILE_MEMORY }, "/memfd:" };
+	struct refusal refusal = REFUSAL_NONE;
+	struct rlimit limit, low;
+	struct side side;
+
+	CHECK_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	low = (struct rlimit){ 8 * 1100, limit.rlim_max };
+	if (limit.rlim_max < low.rlim_cur || setrlimit(RLIMIT_NOFILE, &low) < 0) {
+		test_skip("fewer descriptors");
+		return;
+	}
+	begin(&side);
+	for (uint32_t i = 0; i < 1101; i++) {
+		image.head.id = UINT32_MAX - 2000 + i;
+		CHECK_EQ(files_add_record(&side.offer.tables.files, &image.head), 0);
+	}
+	CHECK_EQ(offer_compare(&side.offer, side.pid, side.root, &side.inventory.maps, &no_files,
+			       &refusal),
+		 EDVSPROCSTS);
+	CHECK(strstr(refusal.reason, "1101 memory files"));
+	end(&side);
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
 /* No machine has as much. */
 static void test_memory(void)
 {
@@ -205,6 +235,7 @@ int main(void)
 	TEST(test_exchanged);
 	TEST(test_name_twice);
 	TEST(test_huge_pages);
+	TEST(test_memory_files);
 	TEST(test_memory);
 	TEST(test_other_kernel);
 	TEST(test_other_release);

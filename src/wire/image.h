@@ -48,7 +48,7 @@
 #define IMAGE_MEMBERS_MAX   1024u
 #define IMAGE_MAPS_MAX	    65536u
 #define IMAGE_FILES_MAX	    65536u
-#define IMAGE_MEMFDS_MAX    1024u /* the target holds a descriptor of each until the process runs */
+#define IMAGE_MEMFDS_MAX    16384u /* the target holds a descriptor of each until the process runs */
 #define IMAGE_MEMORIES_MAX  (IMAGE_MAPS_MAX + IMAGE_MEMFDS_MAX)
 #define IMAGE_SYSV_MAX	    32768u /* more than one IPC namespace may have of a kind */
 #define IMAGE_PATH_MAX	    4096u

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/ipc.h>
-#include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -141,15 +140,6 @@ static void memory_mapped(void)
 	usleep(20000);
 }
 
-static void memory_many(void)
-{
-	struct rlimit limit = { 2048, 2048 };
-
-	NEED(setrlimit(RLIMIT_NOFILE, &limit) == 0);
-	for (int i = 0; i < 1025; i++)
-		NEED(memfd_create("one of many", 0) >= 0);
-}
-
 static void memory_huge(void)
 {
 	NEED(memfd_create("huge", MFD_HUGETLB) >= 0);
@@ -204,7 +194,6 @@ static const struct kind other_kinds[] = {
 	{ "eventfd_shared", "(an eventfd) is also open in process", event_shared },
 	{ "pipe_shared", "(a pipe) is also open in process", pipe_shared },
 	{ "memfd_huge", "huge pages", memory_huge },
-	{ "memfd_many", "more than 1024 memory files", memory_many },
 	{ "mqueue_shared", "(a POSIX message queue) is also open in process", mqueue_shared },
 	{ "orphan", "left a child process", orphan },
 	{ "sysv_attached", "in common with a process", sysv_attached },
