@@ -94,6 +94,11 @@ static int take_options(int fd, int number, struct contents *contents, struct re
 	free(options);
 	if (r == 0)
 		return take_filter(fd, number, contents, refusal);
+	if (r == -ENODEV)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the socket of descriptor %d sends by an interface that is not "
+				   "there any more",
+				   number);
 	return refusal_set(refusal, EDVSPROCSTS,
 			   "the socket of descriptor %d has the socket option number %d set, which "
 			   "is not carried%s%s",
@@ -265,6 +270,11 @@ int inet_options_give(int fd, const struct contents *contents, struct refusal *r
 			strerror(-filtered));
 	if (r == 0)
 		return 0;
+	if (r == -ENODEV)
+		return refusal_set(refusal, EDVSPROCSTS,
+				   "the process has a socket that sends by an interface that the "
+				   "target does not have (socket option number %d)",
+				   number);
 	return refusal_set(refusal, EDVSPROCSTS,
 			   "the target cannot set the socket option number %d of a socket of the "
 			   "process: %s",

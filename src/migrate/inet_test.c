@@ -52,17 +52,36 @@ static void test_carried(void)
 static void test_refused(void)
 {
 	const uint32_t filter[] = { 1 | 26 << 16, 4, 0 }; /* SO_ATTACH_FILTER */
-	int fd = socket(AF_INET6, SOCK_DGRAM, 0), interface = 1;
+	int fd = socket(AF_INET6, SOCK_DGRAM, 0);
 
-	CHECK_EQ(setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &interface, sizeof(interface)), 0);
-	CHECK(is_refusal(take(fd), &why, EDVSPROCSTS, "has the socket option number 17 set"));
-	why = REFUSAL_NONE;
-	contents_free(&contents);
 	CHECK_EQ(contents_append(&contents, filter, sizeof(filter)), 0);
 	CHECK(inet_are_pieces(&contents));
 	CHECK(is_refusal(inet_options_give(fd, &contents, &why), &why, EDVSPROCSTS,
 			 "cannot set the socket option number 26"));
+	why = REFUSAL_NONE;
 	contents_free(&contents);
+	close(fd);
+}
+
+/* The name of the interface travels. */
+static void test_interface(void)
+{
+	int fd = socket(AF_INET6, SOCK_DGRAM, 0), interface = 1;
+	struct inet_piece_head head;
+	uint32_t at = 0, length;
+
+	CHECK_EQ(setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &interface, sizeof(interface)), 0);
+	CHECK_EQ(take(fd), 0);
+	uint8_t *piece = (uint8_t *)contents_next(&contents, &at, &length);
+
+	memcpy(&head, piece, sizeof(head));
+	CHECK(head.bytes == 16 && memcmp(piece + sizeof(head), "lo", 3) == 0);
+	CHECK_EQ(inet_options_give(fd, &contents, &why), 0);
+	piece[sizeof(head) + 1] = '-';
+	CHECK(is_refusal(inet_options_give(fd, &contents, &why), &why, EDVSPROCSTS,
+			 "an interface that the target does not have (socket option number 17)"));
+	contents_free(&contents);
+	why = REFUSAL_NONE;
 	close(fd);
 }
 
@@ -80,6 +99,7 @@ int main(void)
 {
 	TEST(test_carried);
 	TEST(test_refused);
+	TEST(test_interface);
 	TEST(test_family);
 	return test_end();
 }

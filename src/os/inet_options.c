@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <linux/netlink.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -100,11 +101,48 @@ static bool is_left_out(int level, int number)
 	return false;
 }
 
-/* The number of an interface is another one on another machine. */
-static bool is_of_machine(int level, int number)
+/* The number of an interface is another one on another machine: such an option is told by the name. */
+static bool is_interface(const struct os_inet_option *option)
 {
-	return (level == IPPROTO_IP && number == 50) ||
-	       (level == IPPROTO_IPV6 && (number == IPV6_MULTICAST_IF || number == 76));
+	return (option->level == IPPROTO_IP && option->number == 50) || /* IP_UNICAST_IF */
+	       (option->level == IPPROTO_IPV6 && (option->number == IPV6_MULTICAST_IF ||
+						  option->number == 76)); /* IPV6_UNICAST_IF */
+}
+
+/* Of two options the kernel tells the number in the order of the network. */
+static uint32_t turned(const struct os_inet_option *option, uint32_t index)
+{
+	return option->level == IPPROTO_IPV6 && option->number == IPV6_MULTICAST_IF ? index
+										    : htonl(index);
+}
+
+/* As the kernel tells it, to the name. No interface stays the number 0. -ENODEV: it is not here any more. */
+static int name_interface(struct os_inet_option *option)
+{
+	uint32_t index;
+
+	assert(is_interface(option) && option->bytes == sizeof(index));
+	memcpy(&index, option->value, sizeof(index));
+	if (!index)
+		return 0;
+	memset(option->value, 0, sizeof(option->value));
+	option->bytes = IF_NAMESIZE;
+	return if_indextoname(turned(option, index), (char *)option->value) ? 0 : -ENODEV;
+}
+
+static int set_interface(int fd, const struct os_inet_option *option)
+{
+	uint32_t index = 0;
+
+	assert(is_interface(option));
+	if (option->bytes == IF_NAMESIZE && !option->value[IF_NAMESIZE - 1])
+		index = if_nametoindex((const char *)option->value);
+	else if (option->bytes != sizeof(index) || memcmp(option->value, &index, sizeof(index)))
+		return -EXDEV;
+	if (option->bytes == IF_NAMESIZE && !index)
+		return -ENODEV;
+	index = turned(option, index);
+	return setsockopt(fd, option->level, option->number, &index, sizeof(index)) ? -errno : 0;
 }
 
 /*
@@ -145,7 +183,7 @@ static int read_option(int fd, struct os_inet_option *option)
 	if (option->level == SOL_SOCKET && option->number == SO_LINGER &&
 	    !((struct linger *)(void *)option->value)->l_onoff)
 		memset(option->value, 0, sizeof(option->value));
-	return 0;
+	return is_interface(option) ? name_interface(option) : 0;
 }
 
 static int set_option(int fd, const struct os_inet_option *option)
@@ -159,6 +197,8 @@ static int set_option(int fd, const struct os_inet_option *option)
 		number = number == SO_SNDBUF ? SO_SNDBUFFORCE : SO_RCVBUFFORCE;
 		return setsockopt(fd, SOL_SOCKET, number, &size, sizeof(size)) ? -errno : 0;
 	}
+	if (is_interface(option))
+		return set_interface(fd, option);
 	return setsockopt(fd, option->level, number, option->value, option->bytes) ? -errno : 0;
 }
 
@@ -348,8 +388,6 @@ int os_inet_options_give(int fd, const struct os_inet_options *options, int *num
 		*number = option->number;
 		if (option->bytes > sizeof(option->value) || !find(known, option))
 			return -ENOPROTOOPT;
-		if (is_of_machine(option->level, option->number))
-			return -EXDEV;
 	}
 	/* One that sets another one is found when all are looked at. */
 	for (uint32_t i = 0; i < options->count && r == 0; i++) {

@@ -5,7 +5,8 @@
 /*
  * The options of a socket of TCP or UDP. Those are known that a fresh socket of its kind tells of. Left out are facts
  * that are no settings, and the interface, the filter and the groups that it belongs to, which os/inet.h and
- * os/inet_groups.h are asked for. The sizes of its buffers are options where the program has set them.
+ * os/inet_groups.h are asked for. The sizes of its buffers are options where the program has set them. The value of an
+ * option that is an interface (IP_UNICAST_IF, IPV6_UNICAST_IF, IPV6_MULTICAST_IF) is its name, of 16 bytes.
  */
 
 #include <stdbool.h>
@@ -25,12 +26,16 @@ struct os_inet_options {
 	struct os_inet_option option[OS_INET_OPTIONS_MAX];
 };
 
-/* Those of the socket that are not as in a fresh one. 0 or a negative errno. */
+/*
+ * Those of the socket that are not as in a fresh one. 0; -ENODEV: one is an interface that is not here any more; or
+ * another negative errno.
+ */
 int os_inet_options_look(int fd, struct os_inet_options *options);
 
 /*
  * Gives a fresh socket these options; all others are as in a fresh one afterwards. 0, -ENOPROTOOPT: one is not known,
- * -EXDEV: one has not become what it should be, or another negative errno; *number is the option's then.
+ * -ENODEV: this machine has not the interface of one, -EXDEV: one has not become what it should be, or another
+ * negative errno; *number is the option's then.
  */
 int os_inet_options_give(int fd, const struct os_inet_options *options, int *number);
 

@@ -73,6 +73,36 @@ static void test_given(void)
 	}
 }
 
+/* Options that are an interface have its name. */
+static void test_interfaces(void)
+{
+	static const struct {
+		int level, number, index;
+	} option[] = { { IPPROTO_IP, 50, (int)0x01000000 },
+		       { IPPROTO_IPV6, IPV6_MULTICAST_IF, 1 },
+		       { IPPROTO_IPV6, 76, (int)0x01000000 } };
+	int fd = make(3), copy = make(3), number = 0;
+
+	for (size_t i = 0; i < 3; i++)
+		set(fd, option[i].level, option[i].number, option[i].index);
+	CHECK_EQ(os_inet_options_look(fd, &told), 0);
+	CHECK_EQ(told.count, 3);
+	for (size_t i = 0; i < 3; i++)
+		CHECK(told.option[i].bytes == 16 && memcmp(told.option[i].value, "lo", 3) == 0);
+	CHECK_EQ(os_inet_options_try(fd, &told, &number), 0);
+	CHECK_EQ(os_inet_options_give(copy, &told, &number), 0);
+	for (size_t i = 0; i < 3; i++)
+		CHECK_EQ(value_of(copy, option[i].level, option[i].number), option[i].index);
+	told.option[2].value[1] = 'x'; /* which no machine has */
+	CHECK_EQ(os_inet_options_give(copy, &told, &number), -ENODEV);
+	CHECK_EQ(number, told.option[2].number);
+	told.count = 2; /* the third one is given back */
+	CHECK_EQ(os_inet_options_give(copy, &told, &number), 0);
+	CHECK_EQ(value_of(copy, IPPROTO_IPV6, 76), 0);
+	close(fd);
+	close(copy);
+}
+
 /* A size that the kernel has found is not the program's. */
 static void test_sizes(void)
 {
@@ -128,7 +158,9 @@ static void test_refused(void)
 		{ 263, 1, 4, -ENOPROTOOPT },
 		{ SOL_SOCKET, SO_KEEPALIVE, 65, -ENOPROTOOPT },
 		{ SOL_SOCKET, SO_KEEPALIVE, 0, -EINVAL },
-		{ IPPROTO_IP, 50, 4, -EXDEV }, /* IP_UNICAST_IF */
+		{ IPPROTO_IP, 50, 4, -EXDEV },	 /* IP_UNICAST_IF by a number */
+		{ IPPROTO_IP, 50, 16, -ENODEV }, /* by a name that is none */
+		{ IPPROTO_IP, 50, 17, -EXDEV },
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -151,6 +183,7 @@ int main(void)
 	}
 	TEST(test_fresh);
 	TEST(test_given);
+	TEST(test_interfaces);
 	TEST(test_sizes);
 	TEST(test_raw);
 	TEST(test_refused);

@@ -45,6 +45,7 @@ static const struct setting {
 }, v6_settings[] = {
 	{ IPPROTO_IPV6, IPV6_V6ONLY, 1 },   { IPPROTO_IPV6, IPV6_TCLASS, 0x20 },
 	{ IPPROTO_IPV6, IPV6_UNICAST_HOPS, 9 }, { IPPROTO_IPV6, IPV6_RECVPKTINFO, 1 },
+	{ IPPROTO_IPV6, IPV6_MULTICAST_IF, 1 }, /* by the name "lo" */
 };
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

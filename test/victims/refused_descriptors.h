@@ -100,14 +100,6 @@ static void raw_connected(void)
 	NEED(fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
 }
 
-/* By the number of an interface, which another machine counts otherwise. */
-static void inet_option(void)
-{
-	int fd = socket(AF_INET6, SOCK_DGRAM, 0), interface = 1;
-
-	NEED(setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &interface, sizeof(interface)) == 0);
-}
-
 /* A process in a session of its own keeps one end alone. */
 static void leave_reader(const int ends[2])
 {
@@ -492,7 +484,6 @@ static const struct kind descriptor_kinds[] = {
 	{ "udp_shared", "its port with others", udp_shared },
 	{ "udp_part", "MSG_MORE", udp_part },
 	{ "raw_connected", "is connected", raw_connected },
-	{ "inet_option", "socket option", inet_option },
 	{ "unix_waiting", "a connection waits", unix_waiting },
 	{ "unix_waiting_bytes", "has sent something", unix_waiting_bytes },
 	{ "unix_not_accepted", "has not accepted it yet", unix_not_accepted },
