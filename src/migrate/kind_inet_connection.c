@@ -419,7 +419,7 @@ static void resume(const struct descriptions *all, const struct description *des
 	int fd = os_pid_descriptor(description->pid, description->number);
 
 	if (fd >= 0 && inet_connection_decided(fd, all, description))
-		os_shutdown(fd);
+		os_inet_repair_give_up(fd);
 	os_close(fd);
 }
 

@@ -51,15 +51,15 @@ static int on_socket(const struct nlmsghdr *head, void *ctx)
 	return MNL_CB_STOP;
 }
 
-/* The socket that the kernel has between these two. */
-static int look_for(uint8_t protocol, const struct os_inet_end *own, const struct os_inet_end *peer,
-		    struct found *found)
+/* Names the socket that the kernel has between these two. */
+static struct nlmsghdr *begin(uint8_t buffer[OS_NETLINK_ASK_BYTES], uint16_t type, uint16_t flags,
+			      uint8_t protocol, const struct os_inet_end *own,
+			      const struct os_inet_end *peer)
 {
-	uint8_t buffer[OS_NETLINK_ASK_BYTES];
-	struct nlmsghdr *head = os_netlink_ask_begin(buffer, SOCK_DIAG_BY_FAMILY, 0);
+	struct nlmsghdr *head = os_netlink_ask_begin(buffer, type, flags);
 	struct inet_diag_req_v2 *body = mnl_nlmsg_put_extra_header(head, sizeof(*body));
 
-	*found = (struct found){ 0 };
+	assert(own && peer);
 	body->sdiag_protocol = protocol;
 	body->idiag_states = UINT32_MAX;
 	body->id.idiag_sport = htons(own->port);
@@ -67,6 +67,16 @@ static int look_for(uint8_t protocol, const struct os_inet_end *own, const struc
 	body->id.idiag_cookie[0] = body->id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
 	body->sdiag_family = (uint8_t)put_address(body->id.idiag_src, own->address);
 	put_address(body->id.idiag_dst, peer->address);
+	return head;
+}
+
+static int look_for(uint8_t protocol, const struct os_inet_end *own, const struct os_inet_end *peer,
+		    struct found *found)
+{
+	uint8_t buffer[OS_NETLINK_ASK_BYTES];
+	struct nlmsghdr *head = begin(buffer, SOCK_DIAG_BY_FAMILY, 0, protocol, own, peer);
+
+	*found = (struct found){ 0 };
 	int r = os_netlink_ask(NETLINK_SOCK_DIAG, head, on_socket, found);
 
 	return r == 0 && !found->is_told ? -EIO : r;
@@ -123,6 +133,16 @@ int os_inet_other_find(const struct os_inet_end *own, const struct os_inet_end *
 	return socket->idiag_state == STATE_FIN_WAIT1 && socket->idiag_wqueue > 1
 		       ? OS_INET_OTHER_CLOSING
 		       : OS_INET_OTHER_GONE;
+}
+
+int os_inet_other_forget(const struct os_inet_end *own, const struct os_inet_end *peer)
+{
+	uint8_t buffer[OS_NETLINK_ASK_BYTES];
+
+	assert(own->port && peer->port);
+	return os_netlink_ask(NETLINK_SOCK_DIAG,
+			      begin(buffer, SOCK_DESTROY, NLM_F_ACK, IPPROTO_TCP, own, peer), NULL,
+			      NULL);
 }
 
 bool os_inet_is_multicast(struct address address)

@@ -16,6 +16,12 @@ enum os_inet_other {
 /* An os_inet_other; -EOPNOTSUPP: the kernel does not tell; or another negative errno. */
 int os_inet_other_find(const struct os_inet_end *own, const struct os_inet_end *peer);
 
+/*
+ * The kernel ends the connection of TCP that has these two, which has the error ECONNABORTED then, and tells the other
+ * end by a reset. -EOPNOTSUPP: it cannot; or another negative errno.
+ */
+int os_inet_other_forget(const struct os_inet_end *own, const struct os_inet_end *peer);
+
 /* Whether nothing can be sent by a socket of UDP any more (shutdown). False, too: the kernel does not tell. */
 bool os_inet_udp_writes_end(const struct os_inet *inet, uint32_t inode);
 

@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "os/inet_other.h"
 #include "os/inet_packet.h"
 #include "os/socket.h"
 
@@ -304,6 +305,12 @@ int os_inet_repair_leave(int fd, bool reuses, bool asks)
 	return r ? r : set(fd, SOL_SOCKET, SO_REUSEADDR, reuses);
 }
 
+void os_inet_repair_give_up(int fd)
+{
+	os_inet_repair_leave(fd, false, false);
+	shutdown(fd, SHUT_RDWR);
+}
+
 int os_inet_repair_send(int fd, const uint8_t *bytes, size_t length)
 {
 	while (length) {
@@ -419,6 +426,9 @@ int os_inet_repair_end(int fd, const struct os_inet_made *made, int error)
 	assert(error == EPIPE || error == ECONNRESET || error == 0);
 	if (r == 0)
 		r = hear(fd, made, OS_INET_SEGMENT_RESET, error == EPIPE);
+	/* A packet filter, or one of the socket, keeps the reset away. */
+	if (r == -ETIMEDOUT && !error)
+		r = os_inet_other_forget(&made->own, &made->peer);
 	if (r == 0 && !error)
 		r = get(fd, SOL_SOCKET, SO_ERROR, &told, sizeof(told));
 	return r;

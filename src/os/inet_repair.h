@@ -79,6 +79,9 @@ int os_inet_repair_silence(int fd);
  */
 int os_inet_repair_leave(int fd, bool reuses, bool asks);
 
+/* Out of repair, in any state: nothing is sent or received by it any more, which its owner sees. */
+void os_inet_repair_give_up(int fd);
+
 /*
  * A fresh socket asks for a connection, with the number of an earlier one that has asked for the same. It does not
  * block afterwards. reuses: SO_REUSEADDR.
@@ -91,7 +94,10 @@ int os_inet_repair_start(int fd, const struct os_inet_made *made, bool reuses);
  * to say so. -ETIMEDOUT: something keeps packets from it.
  */
 int os_inet_repair_get_end(int fd, const struct os_inet_made *made, bool alone);
-/* The connection is over, and nobody is told; it has the error afterwards (ECONNRESET, EPIPE) or none (0). */
+/*
+ * The connection is over, and nobody is told; it has the error afterwards (ECONNRESET, EPIPE) or none (0). Where
+ * something keeps packets from it, and it is to have no error, the other end is told; -ETIMEDOUT if it is to have one.
+ */
 int os_inet_repair_end(int fd, const struct os_inet_made *made, int error);
 
 /* Gives it bytes to be sent. All or an error. */

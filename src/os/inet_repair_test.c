@@ -3,6 +3,7 @@
 #include "os/inet_repair.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
@@ -214,6 +215,47 @@ static void test_over(void)
 	try_over(EPIPE);
 }
 
+/* A filter of the socket lets no packet come, as the packet filter of a machine may do. */
+static void refuse_packets(int fd)
+{
+	struct sock_filter none = { BPF_RET | BPF_K, 0, 0, 0 };
+	const struct sock_fprog program = { 1, &none };
+
+	CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)), 0);
+}
+
+static void test_over_unheard(void)
+{
+	for (int error = 0; error <= ECONNRESET; error += ECONNRESET) {
+		int pair[2];
+		uint8_t byte;
+		struct taken over = { 0 };
+
+		make(pair);
+		const struct taken taken = take(pair[0]);
+		const struct os_inet_made made = { .own = taken.inet.own,
+						   .peer = taken.inet.peer,
+						   .sent = taken.stream.sent,
+						   .received = taken.stream.received,
+						   .stream = &taken.stream };
+
+		CHECK_EQ(os_inet_repair_silence(pair[0]), 0);
+		refuse_packets(pair[0]);
+		CHECK_EQ(os_inet_repair_end(pair[0], &made, error), error ? -ETIMEDOUT : 0);
+		if (error)
+			os_inet_repair_give_up(pair[0]);
+		else
+			CHECK_EQ(os_inet_repair_leave(pair[0], false, false), 0);
+		CHECK_EQ(recv(pair[0], &byte, 1, 0), 0);
+		CHECK(send(pair[0], "x", 1, MSG_NOSIGNAL) == -1 && errno == EPIPE);
+		CHECK_EQ(os_inet_look(pair[0], &over.inet), 0);
+		CHECK(error || (over.inet.state == OS_INET_OVER && !over.inet.has_error &&
+				over.inet.peer.port == made.peer.port));
+		close(pair[0]);
+		close(pair[1]);
+	}
+}
+
 static void test_urgent(void)
 {
 	struct os_inet_stream stream;
@@ -238,6 +280,7 @@ int main(void)
 	TEST(test_ends);
 	TEST(test_gets_end);
 	TEST(test_over);
+	TEST(test_over_unheard);
 	TEST(test_urgent);
 	return test_end();
 }
