@@ -30,7 +30,7 @@ enum socket_flag {
 	SOCKET_REUSES_PORT = 16,
 	SOCKET_V6_ONLY = 32,
 	SOCKET_MAY_BE_FOREIGN = 64,
-	SOCKET_MOVES = 128, /* its own address does */
+	SOCKET_MOVES = 128, /* its own address does, or is on no machine */
 	SOCKET_LITE = 256,  /* UDP-Lite, and SOCKET_UDP */
 	SOCKET_RAW = 512,
 	SOCKET_READS_END = 1024, /* UDP */
@@ -152,6 +152,15 @@ static const char *reason_against(const struct os_inet *inet)
 	return NULL;
 }
 
+/* This machine has it no more, or the process has given up what let it be bound there (IP_FREEBIND). */
+static bool is_nowhere(const struct os_inet *inet)
+{
+	const struct os_inet_end own = { .address = inet->own.address };
+
+	return !os_inet_is_any(own.address) && !inet->kind.may_be_foreign &&
+	       os_inet_try(&inet->kind, &own) == -EADDRNOTAVAIL;
+}
+
 static int find(const struct kind_seen *seen, struct image_description *image,
 		struct refusal *refusal)
 {
@@ -165,8 +174,9 @@ static int find(const struct kind_seen *seen, struct image_description *image,
 	if (against)
 		return refusal_set(refusal, EDVSPROCSTS, "the %s socket of descriptor %d %s",
 				   protocol_of(&inet.kind), seen->number, against);
-	const struct socket_body body = make_body(&inet, inet_moves(seen->host, inet.own.address),
-						  os_inet_writes_end(seen->socket, &inet));
+	bool moves = inet_moves(seen->host, inet.own.address) || is_nowhere(&inet);
+	const struct socket_body body =
+		make_body(&inet, moves, os_inet_writes_end(seen->socket, &inet));
 
 	memcpy(image->body, &body, sizeof(body));
 	return 1;

@@ -165,6 +165,36 @@ static void test_fits(void)
 			 "the interface nowhere"));
 }
 
+/* The source is not at that address either. */
+static void test_nowhere(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), on = 1;
+	struct sockaddr_in name = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0xc0000201) };
+	socklen_t bytes = sizeof(name);
+
+	CHECK_EQ(setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)), 0);
+	CHECK_EQ(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+	on = 0;
+	CHECK_EQ(setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)), 0);
+	why = REFUSAL_NONE;
+	CHECK(is_taken(fd));
+	close(fd);
+	CHECK_EQ(kind_inet_socket.fits(&one.image, &why), 0);
+	restore_begin();
+	restore->pid = getpid();
+	one.number = kind_inet_socket.open(restore, &one, &why);
+	CHECK_OR_RETURN(one.number >= 0);
+	CHECK_EQ(kind_inet_socket.join(restore, &one, &why), 0);
+	memset(&name, 0, sizeof(name));
+	CHECK(getsockname(one.number, (struct sockaddr *)&name, &bytes) == 0 &&
+	      ntohl(name.sin_addr.s_addr) == 0xc0000201);
+	bytes = sizeof(on);
+	CHECK(getsockopt(one.number, IPPROTO_IP, IP_FREEBIND, &on, &bytes) == 0 && !on);
+	CHECK(getsockopt(one.number, IPPROTO_IP, IP_TRANSPARENT, &on, &bytes) == 0 && !on);
+	close(one.number);
+	restore_end();
+}
+
 /* From outside. */
 static void test_bad(void)
 {
@@ -196,6 +226,7 @@ int main(void)
 	TEST(test_listens);
 	TEST(test_refused);
 	TEST(test_fits);
+	TEST(test_nowhere);
 	TEST(test_bad);
 	contents_free(&one.contents);
 	return test_end();
