@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/if_packet.h>
 #include <linux/netlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -22,6 +23,7 @@ enum family {
 	FAMILY_V4,
 	FAMILY_V6,
 	FAMILY_NETLINK, /* of any protocol: they have the same options */
+	FAMILY_PACKET,
 	FAMILIES
 };
 
@@ -34,6 +36,7 @@ static const struct {
 		{ IPPROTO_IPV6, 64 + 16 }, { SOL_SOCKET, 128 }, { IPPROTO_TCP, 64 },
 		{ IPPROTO_UDP, 128 },	   { SOL_NETLINK, 64 }, { IPPROTO_ICMPV6, 2 },
 		{ IPPROTO_RAW, 8 }, /* filters of raw sockets */
+		{ SOL_PACKET, 32 },
 	};
 #define LEVELS (sizeof(levels) / sizeof(levels[0]))
 
@@ -97,6 +100,9 @@ static bool is_left_out(int level, int number)
 		return is_left_out_of_tcp(number);
 	case SOL_NETLINK:
 		return number == 9; /* NETLINK_LIST_MEMBERSHIPS */
+	case SOL_PACKET: /* those that os/packet.h tells, and the counts, which it takes */
+		return number == PACKET_STATISTICS || number == PACKET_HDRLEN ||
+		       number == PACKET_FANOUT || number == PACKET_ROLLOVER_STATS;
 	}
 	return false;
 }
@@ -234,6 +240,7 @@ enum {
 	FRESH_RAW, /* of any protocol, but those three */
 	FRESH_HEADED,
 	FRESH_ICMP,
+	FRESH_OLD, /* SOCK_PACKET */
 	FRESH_SORTS
 };
 static struct os_inet_options fresh[FAMILIES][FRESH_SORTS];
@@ -264,6 +271,8 @@ static int place_of(const struct sort *sort)
 		return FRESH_TCP;
 	if (sort->type == SOCK_DGRAM)
 		return sort->protocol == IPPROTO_UDPLITE ? FRESH_LITE : FRESH_UDP;
+	if (sort->type == SOCK_PACKET)
+		return FRESH_OLD;
 	if (sort->protocol == IPPROTO_RAW)
 		return FRESH_HEADED;
 	/* That of the other family is a protocol as any other one. */
@@ -274,7 +283,15 @@ static int place_of(const struct sort *sort)
 
 static enum family family_of(int domain)
 {
-	return domain == AF_INET6 ? FAMILY_V6 : domain == AF_NETLINK ? FAMILY_NETLINK : FAMILY_V4;
+	switch (domain) {
+	case AF_INET6:
+		return FAMILY_V6;
+	case AF_NETLINK:
+		return FAMILY_NETLINK;
+	case AF_PACKET:
+		return FAMILY_PACKET;
+	}
+	return FAMILY_V4;
 }
 
 static int fresh_of(int fd, const struct os_inet_options **found)

@@ -3,10 +3,11 @@
 #define DVS_OS_INET_OPTIONS_H
 
 /*
- * The options of a socket of TCP or UDP. Those are known that a fresh socket of its kind tells of. Left out are facts
- * that are no settings, and the interface, the filter and the groups that it belongs to, which os/inet.h and
- * os/inet_groups.h are asked for. The sizes of its buffers are options where the program has set them. The value of an
- * option that is an interface (IP_UNICAST_IF, IPV6_UNICAST_IF, IPV6_MULTICAST_IF) is its name, of 16 bytes.
+ * The options of a socket of TCP, UDP, netlink or packets. Those are known that a fresh socket of its kind tells of.
+ * Left out are facts that are no settings, and the interface, the filter and the groups that it belongs to, which
+ * os/inet.h, os/inet_groups.h and os/packet.h are asked for. The sizes of its buffers are options where the program has
+ * set them. The value of an option that is an interface (IP_UNICAST_IF, IPV6_UNICAST_IF, IPV6_MULTICAST_IF) is the name
+ * of it, of 16 bytes.
  */
 
 #include <stdbool.h>
