@@ -29,6 +29,7 @@ static const struct {
 	{ IMAGE_DESCRIPTION_KERNEL_FILE, &kind_kernel_file },
 	{ IMAGE_DESCRIPTION_MQUEUE, &kind_mqueue },
 	{ IMAGE_DESCRIPTION_NETLINK, &kind_netlink },
+	{ IMAGE_DESCRIPTION_PACKET, &kind_packet },
 	{ 0, &kind_refused },
 	{ IMAGE_DESCRIPTION_FILE, &kind_file },
 };

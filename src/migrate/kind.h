@@ -168,8 +168,8 @@ static inline bool kind_needs_holder(const struct kind *kind)
 
 extern const struct kind kind_epoll, kind_eventfd, kind_fifo, kind_file, kind_foreign,
 	kind_inet_connection, kind_inet_socket, kind_inotify, kind_kernel_file, kind_mqueue,
-	kind_netlink, kind_pidfd, kind_pipe, kind_refused, kind_signalfd, kind_terminal,
-	kind_terminal_master, kind_timerfd, kind_unix_connection, kind_unix_messages,
+	kind_netlink, kind_packet, kind_pidfd, kind_pipe, kind_refused, kind_signalfd,
+	kind_terminal, kind_terminal_master, kind_timerfd, kind_unix_connection, kind_unix_messages,
 	kind_unix_socket, kind_unix_stream;
 
 /* The row of an image_description_kind, or NULL. A description has its own (migrate/descriptions.h). */

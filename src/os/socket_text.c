@@ -20,7 +20,6 @@ static const struct socket_name {
 	{ AF_INET6, SOCK_RAW, -1, "a raw socket" },
 	{ AF_UNIX, -1, -1, "a Unix socket that is connected by name" },
 	{ AF_NETLINK, -1, -1, "a netlink socket" },
-	{ AF_PACKET, -1, -1, "a packet socket" },
 };
 
 const char *os_socket_text(int fd)

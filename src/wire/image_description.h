@@ -37,6 +37,7 @@ enum image_description_kind {
 	IMAGE_DESCRIPTION_KERNEL_FILE, /* of /proc or /sys, to be read */
 	IMAGE_DESCRIPTION_MQUEUE,
 	IMAGE_DESCRIPTION_NETLINK,
+	IMAGE_DESCRIPTION_PACKET, /* socket */
 	IMAGE_DESCRIPTION_KINDS,
 };
 
