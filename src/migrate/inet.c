@@ -75,10 +75,15 @@ static int take_filter(int fd, int number, struct contents *contents, struct ref
 	free(code);
 	if (r == 0)
 		return 0;
-	return refusal_set(
-		refusal, EDVSPROCSTS,
-		"the socket of descriptor %d has a filter attached that is not carried%s%s", number,
-		r == -EACCES ? " (SO_ATTACH_BPF)" : ": ", r == -EACCES ? "" : strerror(-r));
+	if (r == -EACCES)
+		return refusal_set(
+			refusal, EDVSPROCSTS,
+			"the socket of descriptor %d has a filter of eBPF (SO_ATTACH_BPF), "
+			"which the kernel does not show",
+			number);
+	return refusal_set(refusal, EDVSPROCSTS,
+			   "the filter of the socket of descriptor %d cannot be looked at: %s",
+			   number, strerror(-r));
 }
 
 static int take_options(int fd, int number, struct contents *contents, struct refusal *refusal)

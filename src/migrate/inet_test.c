@@ -2,9 +2,11 @@
 /* The options of sockets of this very process. */
 #include "migrate/inet.h"
 
+#include <linux/bpf.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/test.h"
@@ -63,6 +65,30 @@ static void test_refused(void)
 	close(fd);
 }
 
+/* The kernel gives back no program of eBPF. */
+static void test_filter(void)
+{
+	/* r0 = 0; exit */
+	static const uint64_t code[] = { 0xb7, 0x95 };
+	const union bpf_attr load = { .prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
+				      .insn_cnt = 2,
+				      .insns = (uintptr_t)code,
+				      .license = (uintptr_t) "" };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	int program = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof(load));
+
+	if (program < 0) {
+		test_skip("no program of eBPF can be loaded");
+	} else {
+		CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_ATTACH_BPF, &program, sizeof(program)), 0);
+		CHECK(is_refusal(take(fd), &why, EDVSPROCSTS, "which the kernel does not show"));
+		why = REFUSAL_NONE;
+		contents_free(&contents);
+	}
+	close(program);
+	close(fd);
+}
+
 /* The name of the interface travels. */
 static void test_interface(void)
 {
@@ -99,6 +125,7 @@ int main(void)
 {
 	TEST(test_carried);
 	TEST(test_refused);
+	TEST(test_filter);
 	TEST(test_interface);
 	TEST(test_family);
 	return test_end();

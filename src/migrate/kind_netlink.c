@@ -64,8 +64,6 @@ static const char *reason_against(const struct os_netlink *netlink)
 		return "is of a protocol that has a state in the node's kernel, or numbers of it";
 	if (netlink->peer || netlink->sends_to_groups)
 		return "is connected to another program, or to groups";
-	if (netlink->has_filter)
-		return "has a filter attached (SO_ATTACH_FILTER, SO_ATTACH_BPF)";
 	if (netlink->has_groups_more)
 		return "hears groups with numbers above 128";
 	return NULL;

@@ -3,6 +3,7 @@
 #include "migrate/kind.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
@@ -67,11 +68,14 @@ static int make(int protocol, uint32_t groups)
 
 static void test_carried(void)
 {
+	struct sock_filter all_of_it[] = { { BPF_RET | BPF_K, 0, 0, 0x40000 } };
+	const struct sock_fprog filter = { 1, all_of_it };
 	int fd = make(NETLINK_ROUTE, RTMGRP_LINK | RTMGRP_IPV4_ROUTE), on = 1;
 	const struct sockaddr_nl name = name_of(fd);
 	socklen_t bytes = sizeof(on);
 
 	CHECK_EQ(setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on)), 0);
+	CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)), 0);
 	CHECK_EQ(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
 	CHECK_OR_RETURN(is_taken(fd));
 	CHECK_EQ(kind_netlink.fits(&all.description[0].image, &why), 0);
@@ -88,6 +92,8 @@ static void test_carried(void)
 		CHECK_EQ(fcntl(copy, F_GETFL), O_RDWR | O_NONBLOCK);
 		on = 0;
 		CHECK(getsockopt(copy, SOL_NETLINK, NETLINK_CAP_ACK, &on, &bytes) == 0 && on == 1);
+		bytes = 0; /* of instructions, how many there are */
+		CHECK(getsockopt(copy, SOL_SOCKET, SO_GET_FILTER, NULL, &bytes) == 0 && bytes == 1);
 		/* The source is not there, so that it is made anew, and the port is in use. */
 		CHECK(is_refusal(kind_netlink.open(restore, &all.description[0], &why), &why,
 				 EDVSPROCSTS, "which is in use on the target"));

@@ -11,7 +11,6 @@
 
 #include "os/netns.h"
 
-#define GET_FILTER   26 /* SO_GET_FILTER */
 #define NETNS_COOKIE 71 /* SO_NETNS_COOKIE */
 #define WORD_BITS    32u
 
@@ -57,7 +56,7 @@ static int look_at_groups(int fd, struct os_netlink *netlink)
 int os_netlink_look(int fd, struct os_netlink *netlink)
 {
 	struct pollfd seen = { .fd = fd, .events = POLLIN };
-	socklen_t bytes = 0, cookie = sizeof(netlink->netns);
+	socklen_t cookie = sizeof(netlink->netns);
 
 	assert(fd >= 0);
 	*netlink = (struct os_netlink){ 0 };
@@ -72,8 +71,6 @@ int os_netlink_look(int fd, struct os_netlink *netlink)
 	if (r == 0 && poll(&seen, 1, 0) < 0)
 		r = -errno;
 	netlink->has_data = seen.revents & (POLLIN | POLLERR);
-	/* How long it is; of one that is no classic one an error. */
-	netlink->has_filter = getsockopt(fd, SOL_SOCKET, GET_FILTER, NULL, &bytes) || bytes;
 	if (getsockopt(fd, SOL_SOCKET, NETNS_COOKIE, &netlink->netns, &cookie))
 		netlink->netns = 0;
 	return r;

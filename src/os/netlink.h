@@ -21,9 +21,8 @@ struct os_netlink {
 		[OS_NETLINK_GROUP_WORDS]; /* those that it hears: bit n of the words together is group n + 1 */
 	bool has_groups_more;		  /* than there are words for */
 	bool sends_to_groups;
-	bool has_data;	 /* messages that nobody has received, or a loss that nobody was told of */
-	bool has_filter; /* SO_ATTACH_FILTER, SO_ATTACH_BPF */
-	uint64_t netns;	 /* cookie of its network namespace; 0: not known */
+	bool has_data;	/* messages that nobody has received, or a loss that nobody was told of */
+	uint64_t netns; /* cookie of its network namespace; 0: not known */
 };
 
 /* -EPROTOTYPE: it is none. */

@@ -18,7 +18,7 @@ static void test_look(void)
 	CHECK_EQ(os_netlink_look(pair, &netlink), -EPROTOTYPE);
 	CHECK_EQ(os_netlink_look(fd, &netlink), 0);
 	CHECK(netlink.port == 0 && netlink.protocol == NETLINK_ROUTE && !netlink.is_raw);
-	CHECK(!netlink.has_data && !netlink.has_filter && !netlink.peer);
+	CHECK(!netlink.has_data && !netlink.peer);
 	CHECK_EQ(netlink.netns, os_netlink_netns());
 	CHECK_EQ(os_netlink_bind(fd, 0x7654321), 0);
 	CHECK_EQ(os_netlink_join(fd, groups), 0);

@@ -4,6 +4,7 @@
  * that waits for a message.
  */
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <pthread.h>
@@ -78,6 +79,13 @@ static int option(int fd, int level, int number)
 	return getsockopt(fd, level, number, &value, &bytes) ? -1 : value;
 }
 
+static int filter_length(int fd)
+{
+	socklen_t count = 0;
+
+	return getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, NULL, &count) ? -1 : (int)count;
+}
+
 /* No message ever comes. */
 static void *wait_here(void *unused)
 {
@@ -90,6 +98,8 @@ static void *wait_here(void *unused)
 
 static void begin(void)
 {
+	struct sock_filter all_of_it[] = { { BPF_RET | BPF_K, 0, 0, 0x40000 } };
+	const struct sock_fprog filter = { 1, all_of_it };
 	int on = 1, late = LATE_GROUP, room = ROOM;
 	pthread_t thread;
 
@@ -101,7 +111,8 @@ static void begin(void)
 		setsockopt(hearing, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &late, sizeof(late)) == 0);
 	VICTIM_CHECK(setsockopt(tuned, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on)) == 0 &&
 		     setsockopt(tuned, SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof(on)) == 0 &&
-		     setsockopt(tuned, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)) == 0);
+		     setsockopt(tuned, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)) == 0 &&
+		     setsockopt(tuned, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) == 0);
 	names[0] = name_of(hearing);
 	names[1] = name_of(tuned);
 	names[2] = name_of(waiting);
@@ -129,6 +140,7 @@ int main(void)
 			     option(tuned, SOL_NETLINK, NETLINK_NO_ENOBUFS) == 1 &&
 			     option(hearing, SOL_NETLINK, NETLINK_EXT_ACK) == 0);
 		VICTIM_CHECK(option(tuned, SOL_SOCKET, SO_RCVBUF) == room);
+		VICTIM_CHECK(filter_length(tuned) == 1 && filter_length(hearing) == 0);
 	}
 	return victim_end();
 }
