@@ -12,9 +12,10 @@
 #include <string.h>
 
 #include "dvk/errors.h"
+#include "migrate/spread.h"
 #include "migrate/ended.h"
+#include "migrate/glance.h"
 #include "migrate/kind.h"
-#include "os/inode.h"
 #include "os/kcmp.h"
 #include "os/open.h"
 #include "os/pid.h"
@@ -73,25 +74,16 @@ static int append(struct look *look, const struct opened *opened)
 	return 0;
 }
 
-static int read_info(struct look *look, struct opened *opened)
+static int read_info(struct look *look, struct opened *opened, const char *text)
 {
-	int number = opened->fd.number;
-	char name[32];
-
-	snprintf(name, sizeof(name), "fdinfo/%d", number);
-	int r = procdir_read(process_at(look, look->at)->dir, name, look->buffer);
-
-	if (r < 0)
-		return r;
-	const char *text = look->buffer->text;
-
 	look->has_queued = look->has_queued || procdir_number(text, "scm_fds", 10, 0);
 	uint32_t flags = (uint32_t)procdir_number(text, "flags", 8, 0);
 
 	opened->fd.cloexec = flags & OS_OPEN_CLOEXEC ? 1 : 0;
 	opened->image.flags = flags & ~(uint32_t)OS_OPEN_CLOEXEC;
-	r = locks_read(&process_at(look, look->at)->descriptors->locks, &look->locks, number, text,
-		       look->refusal);
+	int r = locks_read(&process_at(look, look->at)->descriptors->locks, &look->locks,
+			   opened->fd.number, text, look->refusal);
+
 	if (r < 0)
 		return r;
 	opened->is_async = flags & OS_OPEN_ASYNC;
@@ -100,58 +92,69 @@ static int read_info(struct look *look, struct opened *opened)
 	return 0;
 }
 
-static int on_descriptor(struct look *look, int number)
+static int fail(struct look *look, const struct glance *glance)
 {
-	const struct descriptors_of *process = process_at(look, look->at);
-	struct opened opened = { .fd = { .number = number }, .process = look->at };
-	struct os_status status;
-	char entry[32], link[IMAGE_PATH_MAX];
+	int r = glance->r;
 
-	snprintf(entry, sizeof(entry), "fd/%d", number);
-	int r = (int)procdir_link(process->dir, entry, link, sizeof(link));
-
+	assert(r < 0);
 	if (r == -ENOENT)
 		return 0; /* closed meanwhile: the process still runs, and is read again frozen */
-	if (r == -ENAMETOOLONG || r >= (int)sizeof(link) - 1)
-		return refusal_set(
-			look->refusal, EDVSPROCSTS,
-			"descriptor %d of the process is a file whose path is longer than "
-			"%d bytes, so that it cannot be opened on the target",
-			number, (int)sizeof(link) - 2);
+	if (r == -EMFILE || r == -ENFILE || r == -ENOMEM)
+		look->buffer->lack = r;
+	if (r != -ENAMETOOLONG)
+		return r;
+	return refusal_set(look->refusal, EDVSPROCSTS,
+			   "descriptor %d of the process is a file whose path is longer than "
+			   "%d bytes, so that it cannot be opened on the target",
+			   glance->seen.number, IMAGE_PATH_MAX - 2);
+}
+
+static int on_descriptor(struct look *look, const struct glance *glance)
+{
+	const struct kind_seen *seen = &glance->seen;
+	struct opened opened = { .fd = { .number = seen->number }, .process = look->at };
+
+	if (glance->r)
+		return fail(look, glance);
+	int r = read_info(look, &opened, seen->info);
+
 	if (r < 0)
 		return r;
-	r = os_status_at(process->dir, entry, &status);
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
-	r = read_info(look, &opened);
-	if (r == -ENOENT)
-		return 0;
-	if (r < 0)
-		return r;
-	bool is_socket = strncmp(link, "socket:[", 8) == 0;
-	const struct kind_seen seen = {
+	/* An urgent byte is told by a signal in any case. */
+	opened.signals = opened.signals || seen->known;
+	opened.device = seen->status->device;
+	opened.inode = seen->status->inode;
+	r = kind_find(seen, &opened.image, &opened.kind, look->refusal);
+	return r < 0 ? r : append(look, &opened);
+}
+
+/* Those of the process that is looked at. */
+static int on_descriptors(struct look *look, const int *number, size_t count)
+{
+	const struct descriptors_of *process = process_at(look, look->at);
+	const struct kind_seen of = {
 		.pid = descriptors_task(process),
 		.dir = process->dir,
-		.number = number,
-		.entry = entry,
-		.link = link,
-		.status = &status,
-		.socket = is_socket ? os_pid_descriptor(descriptors_task(process), number) : -1,
-		.info = look->buffer->text,
 		.files = &look->tables->files,
 		.host = look->host,
 		.process = look->process,
 		.process_count = look->process_count,
 		.stands = look->stands,
 	};
+	size_t room = count < GLANCE_MOST ? count : GLANCE_MOST;
+	struct glance *glance = malloc((room + 1) * sizeof(*glance));
+	int r = glance ? 0 : -ENOMEM;
 
-	/* An urgent byte is told by a signal in any case. */
-	opened.signals = opened.signals || is_socket;
-	opened.device = status.device;
-	opened.inode = status.inode;
-	r = kind_find(&seen, &opened.image, &opened.kind, look->refusal);
-	os_close(seen.socket);
-	return r < 0 ? r : append(look, &opened);
+	for (size_t at = 0; at < count && r == 0; at += room) {
+		uint32_t some = (uint32_t)(count - at < room ? count - at : room);
+
+		glance_take(&of, number + at, some, glance);
+		for (uint32_t i = 0; i < some && r == 0; i++)
+			r = on_descriptor(look, &glance[i]);
+		glance_end(glance, some);
+	}
+	free(glance);
+	return r;
 }
 
 struct numbers {
@@ -302,18 +305,19 @@ static int meet(struct descriptions *descriptions, struct refusal *refusal)
 	return 0;
 }
 
+static int check_one(void *ctx, struct description *description, struct refusal *refusal)
+{
+	const struct kind *kind = description->kind;
+
+	return kind->check ? kind->check(description->pid, ctx, description, refusal) : 0;
+}
+
 static int check(struct descriptions *descriptions, struct refusal *refusal)
 {
+	const struct spread spread = { descriptions, check_one, descriptions };
 	int r = meet(descriptions, refusal);
 
-	for (uint32_t i = 0; i < descriptions->count && r == 0; i++) {
-		struct description *description = &descriptions->description[i];
-		const struct kind *kind = description->kind;
-
-		if (kind->check)
-			r = kind->check(description->pid, descriptions, description, refusal);
-	}
-	return r;
+	return r ? r : spread_do(&spread, refusal);
 }
 
 static bool moves(const void *ctx, pid_t pid)
@@ -338,8 +342,8 @@ static int look_at(struct look *look)
 
 	if (numbers.count)
 		qsort(numbers.number, numbers.count, sizeof(int), ascending);
-	for (size_t i = 0; i < numbers.count && r == 0; i++)
-		r = on_descriptor(look, numbers.number[i]);
+	if (r == 0)
+		r = on_descriptors(look, numbers.number, numbers.count);
 	free(numbers.number);
 	return r;
 }
@@ -396,8 +400,8 @@ static int look_at_passed(struct look *look)
 	look->stand_in = (struct descriptors_of){ os_self_pid(), passed->dir, &passed->descriptors,
 						  0, false };
 	qsort(passed->fd, passed->count, sizeof(int), ascending);
-	for (uint32_t i = 0; i < passed->count && r == 0; i++)
-		r = on_descriptor(look, passed->fd[i]);
+	if (r == 0)
+		r = on_descriptors(look, passed->fd, passed->count);
 	return refuse_passed(look, r);
 }
 
@@ -465,19 +469,32 @@ int descriptors_read(const struct descriptors_of *process, uint32_t count, bool 
 	return refusal->error;
 }
 
+struct completing {
+	const struct kind_frozen *frozen;
+	bool last;
+};
+
+static int complete_one(void *ctx, struct description *description, struct refusal *refusal)
+{
+	const struct completing *completing = ctx;
+	const struct kind *kind = description->kind;
+
+	assert(kind);
+	if (!kind->write || kind->is_last != completing->last ||
+	    description->pid != completing->frozen->pid)
+		return 0;
+	return kind->write(completing->frozen, description, refusal);
+}
+
 int descriptors_complete(const struct kind_frozen *frozen, struct descriptions *descriptions,
 			 bool last, struct refusal *refusal)
 {
-	int r = 0;
+	struct completing completing = { frozen, last };
+	const struct spread spread = { descriptions, complete_one, &completing };
 
 	os_pid_keep();
-	for (uint32_t i = 0; i < descriptions->count && r == 0; i++) {
-		struct description *description = &descriptions->description[i];
-		const struct kind *kind = description->kind;
+	int r = spread_do(&spread, refusal);
 
-		if (kind->write && kind->is_last == last && description->pid == frozen->pid)
-			r = kind->write(frozen, description, refusal);
-	}
 	os_pid_let_go();
 	return r;
 }

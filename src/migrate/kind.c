@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stddef.h>
+#include <string.h>
 
 /* In the order in which they are tried: the node's own first, whatever they are; a file is what remains. */
 static const struct {
@@ -44,11 +45,41 @@ const struct kind *kind_of(uint32_t kind)
 	return NULL;
 }
 
+void kind_find_alone(const struct kind_seen *seen, struct kind_known *known)
+{
+	*known = (struct kind_known){ 0 };
+	assert(!seen->known);
+	for (size_t i = 0; i < KINDS && !known->row; i++) {
+		if (!kinds[i].row->finds_alone)
+			continue;
+		if (kinds[i].row->find(seen, &known->image, &known->refusal) == 0)
+			continue;
+		known->image.kind = kinds[i].kind;
+		known->row = kinds[i].row;
+	}
+}
+
+/* The answer of one row; those that were asked before are not asked again. */
+static int ask(const struct kind *row, const struct kind_seen *seen,
+	       struct image_description *image, struct refusal *refusal)
+{
+	const struct kind_known *known = seen->known;
+
+	if (!known || !row->finds_alone)
+		return row->find(seen, image, refusal);
+	if (known->row != row)
+		return 0;
+	memcpy(image->body, known->image.body, sizeof(image->body));
+	return known->refusal.error ? refusal_set_number(refusal, known->refusal.error, "%s",
+							 known->refusal.reason)
+				    : 1;
+}
+
 int kind_find(const struct kind_seen *seen, struct image_description *image,
 	      const struct kind **row, struct refusal *refusal)
 {
 	for (size_t i = 0; i < KINDS; i++) {
-		int r = kinds[i].row->find(seen, image, refusal);
+		int r = ask(kinds[i].row, seen, image, refusal);
 
 		if (r == 0)
 			continue;

@@ -20,6 +20,13 @@
 struct restore;
 struct os_status;
 
+/* Source: what the rows that find_alone have found of a descriptor; row NULL: nothing, it is of no such kind. */
+struct kind_known {
+	const struct kind *row;
+	struct image_description image; /* kind and body */
+	struct refusal refusal;
+};
+
 /* Source: a descriptor as /proc shows it. */
 struct kind_seen {
 	pid_t pid; /* that has it: a thread, where the main one has ended */
@@ -34,7 +41,8 @@ struct kind_seen {
 	const struct migrate_host *host;
 	const struct descriptors_of *process; /* all that move; NULL: that one alone */
 	uint32_t process_count;
-	bool stands; /* they do, and stay so until the move has ended */
+	bool stands;			/* they do, and stay so until the move has ended */
+	const struct kind_known *known; /* NULL: no row was asked yet */
 };
 
 /* Whether that process moves. */
@@ -75,9 +83,20 @@ struct kind {
 	bool never_ends; /* it tells a poll of no error and no hang-up, which cannot be left out of an answer */
 	bool tells_its_asker; /* a poll of it answers by the state of the thread that asks */
 
+	/*
+	 * Source: its check() and write() change their own description alone, look at the bodies of others of their
+	 * kind at most, and ask the process nothing, so that several are done at a time (migrate/spread.h).
+	 */
+	bool is_apart;
+
 	/* Source: 1 if it is of this kind, with the body filled in; 0 if it is not; or a refusal. */
 	int (*find)(const struct kind_seen *seen, struct image_description *image,
 		    struct refusal *refusal);
+	/*
+	 * It finds sockets, by the socket alone and without a change of what is seen, so that several are found at a
+	 * time. Of the rows before it only those of the node's own objects and other such rows take the same sockets.
+	 */
+	bool finds_alone;
 
 	/*
 	 * Source, all descriptions are known: those of the kind with this number are told of each other, before any is
@@ -174,6 +193,9 @@ extern const struct kind kind_epoll, kind_eventfd, kind_fifo, kind_file, kind_fo
 
 /* The row of an image_description_kind, or NULL. A description has its own (migrate/descriptions.h). */
 const struct kind *kind_of(uint32_t kind);
+
+/* Source: asks the rows that find_alone, of a socket. */
+void kind_find_alone(const struct kind_seen *seen, struct kind_known *known);
 
 /* Source: finds the kind and its row, and fills in kind and body. 0 or a refusal. */
 int kind_find(const struct kind_seen *seen, struct image_description *image,

@@ -242,10 +242,12 @@ static bool has_neighbour(const struct descriptions *descriptions,
 
 	for (uint32_t i = 0; i < descriptions->count; i++) {
 		const struct description *at = &descriptions->description[i];
+
+		if (at == description || at->kind != description->kind)
+			continue;
 		const struct socket_body other = body_of(&at->image);
 
-		if (at != description && at->kind == description->kind && other.port == body.port &&
-		    other.flags & SOCKET_UDP)
+		if (other.port == body.port && other.flags & SOCKET_UDP)
 			return true;
 	}
 	return false;
@@ -515,7 +517,9 @@ const struct kind kind_inet_socket = {
 	.name = "a TCP or UDP socket",
 	.common = "is also open in",
 	.remedy = "",
+	.is_apart = true,
 	.find = find,
+	.finds_alone = true,
 	.check = check,
 	.write = complete,
 	.read = read_body,

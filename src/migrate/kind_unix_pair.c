@@ -509,12 +509,12 @@ static int passed(int fd, const struct image_description *image, int (*each)(voi
 }
 
 /* The three rows differ in these alone. */
-#define ROW(named, find_it, read_it)                                                           \
-	{                                                                                      \
-		.name = "a Unix socket", .common = "is also open in", .remedy = "",            \
-		.calls_a_name = (named), .find = (find_it), .check = check, .write = complete, \
-		.read = (read_it), .whole = whole, .passed = passed, .open = open_here,        \
-		.shared = KIND_SHARE_DESCRIPTION,                                              \
+#define ROW(named, find_it, read_it)                                                             \
+	{                                                                                        \
+		.name = "a Unix socket", .common = "is also open in", .remedy = "",              \
+		.calls_a_name = (named), .find = (find_it), .finds_alone = true, .check = check, \
+		.write = complete, .read = (read_it), .whole = whole, .passed = passed,          \
+		.open = open_here, .shared = KIND_SHARE_DESCRIPTION,                             \
 	}
 
 const struct kind kind_unix_stream = ROW(false, find_stream, read_stream);
