@@ -270,7 +270,7 @@ static int take(int fd, struct description *description)
 	const struct connection_body body = inet_connection_body(&description->image);
 	struct connection_rest rest = { 0 };
 	struct os_inet inet;
-	int r = os_inet_look(fd, &inet);
+	int r = os_inet_look_again(fd, &inet);
 
 	assert(fd >= 0);
 	/* A connection that is on its way to be another one, while the process stands. */

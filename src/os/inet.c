@@ -101,15 +101,29 @@ static bool is_on(int fd, int level, int option)
 	return option_of(fd, level, option) > 0;
 }
 
+struct sort {
+	int domain, protocol, type;
+};
+
+/* Whether it is one of those that are looked at. */
+static bool find_sort(int fd, struct sort *sort)
+{
+	sort->domain = option_of(fd, SOL_SOCKET, SO_DOMAIN);
+	if (sort->domain != AF_INET && sort->domain != AF_INET6)
+		return false;
+	sort->protocol = option_of(fd, SOL_SOCKET, SO_PROTOCOL);
+	sort->type = option_of(fd, SOL_SOCKET, SO_TYPE);
+	return (sort->type == SOCK_STREAM && sort->protocol == IPPROTO_TCP) ||
+	       sort->type == SOCK_RAW ||
+	       (sort->type == SOCK_DGRAM &&
+		(sort->protocol == IPPROTO_UDP || sort->protocol == IPPROTO_UDPLITE));
+}
+
 bool os_inet_is(int fd)
 {
-	int domain = option_of(fd, SOL_SOCKET, SO_DOMAIN);
-	int protocol = option_of(fd, SOL_SOCKET, SO_PROTOCOL);
-	int type = option_of(fd, SOL_SOCKET, SO_TYPE);
+	struct sort sort;
 
-	return (domain == AF_INET || domain == AF_INET6) &&
-	       ((type == SOCK_STREAM && protocol == IPPROTO_TCP) || type == SOCK_RAW ||
-		(type == SOCK_DGRAM && (protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE)));
+	return find_sort(fd, &sort);
 }
 
 /* Of TCP, also while the connection is being made, and when it is over. */
@@ -136,7 +150,7 @@ bool os_inet_has_connection(int fd)
 	       state != STATE_LISTEN && (state != STATE_CLOSE || find_peer(fd, &peer));
 }
 
-static int look_kind(int fd, struct os_inet_kind *kind)
+static int look_kind(int fd, const struct sort *sort, struct os_inet_kind *kind)
 {
 	socklen_t bytes = sizeof(kind->device);
 	struct stat status;
@@ -144,15 +158,12 @@ static int look_kind(int fd, struct os_inet_kind *kind)
 	assert(fd >= 0);
 	if (fstat(fd, &status))
 		return -errno;
-	int type = option_of(fd, SOL_SOCKET, SO_TYPE);
-	int protocol = option_of(fd, SOL_SOCKET, SO_PROTOCOL);
-
 	*kind = (struct os_inet_kind){
-		.is_v6 = option_of(fd, SOL_SOCKET, SO_DOMAIN) == AF_INET6,
-		.is_udp = type == SOCK_DGRAM,
-		.is_lite = type == SOCK_DGRAM && protocol == IPPROTO_UDPLITE,
-		.is_raw = type == SOCK_RAW,
-		.protocol = type == SOCK_RAW ? (uint16_t)protocol : 0,
+		.is_v6 = sort->domain == AF_INET6,
+		.is_udp = sort->type == SOCK_DGRAM,
+		.is_lite = sort->type == SOCK_DGRAM && sort->protocol == IPPROTO_UDPLITE,
+		.is_raw = sort->type == SOCK_RAW,
+		.protocol = sort->type == SOCK_RAW ? (uint16_t)sort->protocol : 0,
 		.reuses_address = is_on(fd, SOL_SOCKET, SO_REUSEADDR),
 		.reuses_port = is_on(fd, SOL_SOCKET, SO_REUSEPORT),
 		.may_be_foreign =
@@ -273,10 +284,12 @@ int os_inet_look(int fd, struct os_inet *inet)
 	union name own, peer;
 	socklen_t own_bytes = sizeof(own), peer_bytes = sizeof(peer);
 
-	if (!os_inet_is(fd))
+	struct sort sort;
+
+	if (!find_sort(fd, &sort))
 		return -EPROTOTYPE;
 	*inet = (struct os_inet){ 0 };
-	int r = look_kind(fd, &inet->kind);
+	int r = look_kind(fd, &sort, &inet->kind);
 
 	if (r)
 		return r;
@@ -295,6 +308,22 @@ int os_inet_look(int fd, struct os_inet *inet)
 	if (inet->kind.is_raw && !inet->peer.port && has_other(fd))
 		inet->state = OS_INET_BETWEEN;
 	return 0;
+}
+
+int os_inet_look_again(int fd, struct os_inet *inet)
+{
+	struct pollfd seen = { .fd = fd };
+	socklen_t bytes = sizeof(inet->kind.device);
+	struct stat status;
+
+	*inet = (struct os_inet){ 0 };
+	if (fstat(fd, &status) || poll(&seen, 1, 0) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, inet->kind.device, &bytes))
+		return -errno;
+	inet->kind.device[sizeof(inet->kind.device) - 1] = 0;
+	inet->kind.gid = status.st_gid;
+	inet->has_error = seen.revents & POLLERR;
+	return look_tcp(fd, inet);
 }
 
 bool os_inet_writes_end(int fd, const struct os_inet *inet)

@@ -58,6 +58,8 @@ struct os_inet {
 /* Whether it is such a socket; MPTCP and the like are others. */
 bool os_inet_is(int fd);
 int os_inet_look(int fd, struct os_inet *inet);
+/* Of one of TCP that was looked at: its state with its error, the group that it belongs to, and its interface. */
+int os_inet_look_again(int fd, struct os_inet *inet);
 
 /* Whether nothing more can be sent by one of UDP that was looked at (shutdown). It takes a netlink socket. */
 bool os_inet_writes_end(int fd, const struct os_inet *inet);

@@ -294,14 +294,13 @@ static enum family family_of(int domain)
 	return FAMILY_V4;
 }
 
-static int fresh_of(int fd, const struct os_inet_options **found)
+static int fresh_of(int fd, struct sort *sort, const struct os_inet_options **found)
 {
-	struct sort sort;
-	int r = sort_of(fd, &sort);
+	int r = sort_of(fd, sort);
 
 	if (r)
 		return r;
-	struct os_inet_options *options = &fresh[family_of(sort.domain)][place_of(&sort)];
+	struct os_inet_options *options = &fresh[family_of(sort->domain)][place_of(sort)];
 
 	pthread_mutex_lock(&fresh_lock);
 	if (!options->count) {
@@ -335,8 +334,9 @@ static bool is_chosen(int fd, const struct os_inet_option *option)
 int os_inet_options_look(int fd, struct os_inet_options *options)
 {
 	const struct os_inet_options *known;
-	bool is_connection = os_inet_has_connection(fd);
-	int r = fresh_of(fd, &known);
+	struct sort sort;
+	int r = fresh_of(fd, &sort, &known);
+	bool is_connection = r == 0 && sort.type == SOCK_STREAM && os_inet_has_connection(fd);
 
 	options->count = 0;
 	for (uint32_t i = 0; i < known->count && r == 0; i++) {
@@ -393,7 +393,8 @@ static int give_once(int fd, const struct os_inet_options *known,
 int os_inet_options_give(int fd, const struct os_inet_options *options, int *number)
 {
 	const struct os_inet_options *known;
-	int r = fresh_of(fd, &known);
+	struct sort sort;
+	int r = options->count ? fresh_of(fd, &sort, &known) : 0;
 
 	*number = 0;
 	assert(options->count <= OS_INET_OPTIONS_MAX);
@@ -457,7 +458,8 @@ static void keep_good(const struct os_inet_options *known, const struct os_inet_
 int os_inet_options_try(int fd, const struct os_inet_options *options, int *number)
 {
 	const struct os_inet_options *known;
-	int r = fresh_of(fd, &known);
+	struct sort sort;
+	int r = options->count ? fresh_of(fd, &sort, &known) : 0;
 
 	assert(options->count <= OS_INET_OPTIONS_MAX);
 	if (r || !options->count || are_good(known, options))
