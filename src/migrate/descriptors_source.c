@@ -31,6 +31,7 @@ struct opened {
 	uint32_t process; /* of the look */
 	bool is_async;	  /* O_ASYNC, which the flags of the image do not have */
 	bool signals;	  /* it may send signals */
+	bool is_socket;	  /* which has an inode of its own */
 };
 
 struct look {
@@ -121,7 +122,8 @@ static int on_descriptor(struct look *look, const struct glance *glance)
 	if (r < 0)
 		return r;
 	/* An urgent byte is told by a signal in any case. */
-	opened.signals = opened.signals || seen->known;
+	opened.is_socket = seen->known;
+	opened.signals = opened.signals || opened.is_socket;
 	opened.device = seen->status->device;
 	opened.inode = seen->status->inode;
 	r = kind_find(seen, &opened.image, &opened.kind, look->refusal);
@@ -157,37 +159,13 @@ static int on_descriptors(struct look *look, const int *number, size_t count)
 	return r;
 }
 
-struct numbers {
-	int *number;
-	size_t count, capacity;
-};
-
-static int collect_number(void *ctx, const char *name)
-{
-	struct numbers *numbers = ctx;
-
-	if (numbers->count == numbers->capacity) {
-		numbers->capacity = numbers->capacity ? numbers->capacity * 2 : 64;
-		int *bigger = realloc(numbers->number, numbers->capacity * sizeof(int));
-
-		if (!bigger)
-			return -ENOMEM;
-		numbers->number = bigger;
-	}
-	numbers->number[numbers->count++] = (int)strtol(name, NULL, 10);
-	return 0;
-}
-
-static int ascending(const void *a, const void *b)
-{
-	return (*(const int *)a > *(const int *)b) - (*(const int *)a < *(const int *)b);
-}
-
-/* kcmp() orders descriptions, so that a sort brings those of one description together. */
+/* kcmp() orders the descriptions of one object, so that a sort brings those of one description together. */
 static int compare_open(const struct look *look, const struct opened *a, const struct opened *b)
 {
 	int order = memcmp(&a->image, &b->image, sizeof(a->image));
 
+	if (order == 0 && a->is_socket && b->is_socket)
+		order = (a->inode > b->inode) - (a->inode < b->inode);
 	return order || a == b
 		       ? order
 		       : os_kcmp_files(descriptors_task(process_at(look, a->process)), a->fd.number,
@@ -333,19 +311,23 @@ static bool moves(const void *ctx, pid_t pid)
 static int look_at(struct look *look)
 {
 	const struct descriptors_of *process = process_at(look, look->at);
-	struct numbers numbers = { 0 };
+	int *number = NULL;
+	size_t count = 0;
 
 	descriptors_clear(process->descriptors);
 	if (process->shares)
 		return 0;
-	int r = procdir_each(process->dir, "fd", collect_number, &numbers);
+	int r = procdir_numbers(process->dir, "fd", &number, &count);
 
-	if (numbers.count)
-		qsort(numbers.number, numbers.count, sizeof(int), ascending);
 	if (r == 0)
-		r = on_descriptors(look, numbers.number, numbers.count);
-	free(numbers.number);
+		r = on_descriptors(look, number, count);
+	free(number);
 	return r;
+}
+
+static int ascending(const void *a, const void *b)
+{
+	return (*(const int *)a > *(const int *)b) - (*(const int *)a < *(const int *)b);
 }
 
 static int keep(void *ctx, int fd)

@@ -62,7 +62,7 @@ static void test_others(void)
 
 int main(void)
 {
-	test_sockets();
-	test_others();
-	return 0;
+	TEST(test_sockets);
+	TEST(test_others);
+	return test_end();
 }

@@ -81,7 +81,7 @@ static void test_the_first_refusal(void)
 
 int main(void)
 {
-	test_each_once();
-	test_the_first_refusal();
-	return 0;
+	TEST(test_each_once);
+	TEST(test_the_first_refusal);
+	return test_end();
 }

@@ -62,7 +62,7 @@ static void test_few_parts_are_done_by_the_caller(void)
 
 int main(void)
 {
-	test_each_part_is_done_once();
-	test_few_parts_are_done_by_the_caller();
-	return 0;
+	TEST(test_each_part_is_done_once);
+	TEST(test_few_parts_are_done_by_the_caller);
+	return test_end();
 }

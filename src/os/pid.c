@@ -452,32 +452,6 @@ int os_pid_descriptor(pid_t pid, int number)
 	return fd;
 }
 
-bool os_pid_connects_here(pid_t pid)
-{
-	bool found = false;
-	char path[64];
-	struct dirent *entry;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
-	dir = opendir(path);
-	while (dir && !found && (entry = readdir(dir))) {
-		struct os_peer peer;
-		char link[16];
-		ssize_t n = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link));
-		int fd = n > 7 && !memcmp(link, "socket:", 7)
-				 ? os_pid_descriptor(pid, (int)strtol(entry->d_name, NULL, 10))
-				 : -1;
-
-		found = fd >= 0 && ((os_unix_peer(fd, &peer) == 0 && peer.pid == getpid()) ||
-				    os_unix_is_unconnected(fd));
-		os_close(fd);
-	}
-	if (dir)
-		closedir(dir);
-	return found;
-}
-
 void os_pid_signal(pid_t pid, int signo)
 {
 	assert(pid > 1);

@@ -183,3 +183,42 @@ int procdir_write(int directory, const char *name, const char *text)
 	close(fd);
 	return result;
 }
+
+struct numbers {
+	int *number;
+	size_t count, capacity;
+};
+
+static int collect_number(void *ctx, const char *name)
+{
+	struct numbers *numbers = ctx;
+
+	if (numbers->count == numbers->capacity) {
+		numbers->capacity = numbers->capacity ? numbers->capacity * 2 : 64;
+		int *bigger = realloc(numbers->number, numbers->capacity * sizeof(int));
+
+		if (!bigger)
+			return -ENOMEM;
+		numbers->number = bigger;
+	}
+	numbers->number[numbers->count++] = (int)strtol(name, NULL, 10);
+	return 0;
+}
+
+static int ascending(const void *a, const void *b)
+{
+	return (*(const int *)a > *(const int *)b) - (*(const int *)a < *(const int *)b);
+}
+
+int procdir_numbers(int directory, const char *name, int **number, size_t *count)
+{
+	struct numbers numbers = { 0 };
+	int r = procdir_each(directory, name, collect_number, &numbers);
+
+	assert(numbers.count <= numbers.capacity);
+	if (numbers.count)
+		qsort(numbers.number, numbers.count, sizeof(int), ascending);
+	*number = numbers.number;
+	*count = numbers.count;
+	return r;
+}

@@ -42,6 +42,9 @@ uint64_t procdir_number(const char *text, const char *name, int base, uint64_t o
 int procdir_each(int directory, const char *name, int (*each)(void *ctx, const char *name),
 		 void *ctx);
 
+/* The entries of a directory of numbers, ascending; *number, NULL if there are none, is the caller's in any case. */
+int procdir_numbers(int directory, const char *name, int **number, size_t *count);
+
 /*
  * Whether the process of this directory has ended, with all its threads, be it that its parent has not
  * looked yet. False where that cannot be found out.

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -98,10 +99,29 @@ static void test_not_ended_without_descriptors(void)
 	close(dir);
 }
 
+static void test_numbers(void)
+{
+	int pair[2], *number = NULL, dir = procdir_open(getpid());
+	size_t count = 0, found = 0;
+
+	CHECK_EQ(pipe(pair), 0);
+	CHECK_EQ(procdir_numbers(dir, "fd", &number, &count), 0);
+	for (size_t i = 0; i < count; i++) {
+		CHECK(i == 0 || number[i - 1] < number[i]);
+		found += number[i] == pair[0] || number[i] == pair[1];
+	}
+	CHECK_EQ(found, 2);
+	free(number);
+	close(pair[0]);
+	close(pair[1]);
+	close(dir);
+}
+
 int main(void)
 {
 	TEST(test_ended);
 	TEST(test_not_ended_without_main_thread);
 	TEST(test_not_ended_without_descriptors);
+	TEST(test_numbers);
 	return test_end();
 }

@@ -199,13 +199,21 @@ int os_unix_peer(int fd, struct os_peer *peer)
 	return 0;
 }
 
+bool os_unix_is(int fd)
+{
+	socklen_t len = sizeof(int);
+	int domain = 0;
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
+}
+
 bool os_unix_is_unconnected(int fd)
 {
 	struct sockaddr_storage peer;
 	socklen_t len = sizeof(int), peer_len = sizeof(peer), name_len = sizeof(peer);
-	int domain = 0, type = 0;
+	int type = 0;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 || domain != AF_UNIX)
+	if (!os_unix_is(fd))
 		return false;
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != (int)OS_PACKET)
 		return false;

@@ -54,6 +54,7 @@ int os_unix_open_to_all(const char *path);
 void os_unix_remove(const char *path);
 /* The process that made the connection (or the listening end, seen from the connecting one). */
 int os_unix_peer(int fd, struct os_peer *peer);
+bool os_unix_is(int fd);
 /* Whether it is a Unix socket of OS_PACKET that may still be connected by os_unix_connect(): without peer and name. */
 bool os_unix_is_unconnected(int fd);
 /*
