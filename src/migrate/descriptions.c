@@ -17,7 +17,8 @@ void descriptions_let_go(struct descriptions *descriptions)
 			own[end] = -1;
 		}
 		os_close(descriptions->description[i].kept);
-		descriptions->description[i].kept = -1;
+		os_close(descriptions->description[i].ahead);
+		descriptions->description[i].kept = descriptions->description[i].ahead = -1;
 	}
 }
 
@@ -53,9 +54,12 @@ struct description *descriptions_add(struct descriptions *descriptions,
 		descriptions->description = bigger;
 		descriptions->capacity = capacity;
 	}
-	descriptions->description[count] = (struct description){
-		.image = *image, .kind = kind, .number = -1, .own = { -1, -1 }, .kept = -1
-	};
+	descriptions->description[count] = (struct description){ .image = *image,
+								 .kind = kind,
+								 .number = -1,
+								 .own = { -1, -1 },
+								 .kept = -1,
+								 .ahead = -1 };
 	descriptions->count++;
 	return &descriptions->description[count];
 }

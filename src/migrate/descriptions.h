@@ -26,9 +26,10 @@ struct description {
 	int32_t holder;	 /* target: the number of that one in its pid namespace; 0: not known yet */
 	uint64_t device; /* source: of the object that it refers to */
 	uint64_t inode;
-	int own[2];	    /* target: descriptors that its kind needs until all are made; -1 */
-	bool given[2];	    /* whether a process has it already */
-	int kept;	    /* target: was made before a process had it; -1 */
+	int own[2];    /* target: descriptors that its kind needs until all are made; -1 */
+	bool given[2]; /* whether a process has it already */
+	int kept;      /* target: was made before a process had it; -1 */
+	int ahead;     /* target: was made for the process that has it first, before its turn; -1 */
 	bool is_taken_over; /* target: it is the source's own, with its locks */
 };
 

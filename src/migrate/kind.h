@@ -153,6 +153,11 @@ struct kind {
 	/* Target: a descriptor of it that the caller owns, or a refusal. */
 	int (*open)(struct restore *restore, struct description *description,
 		    struct refusal *refusal);
+	/*
+	 * Target: whether open() works on this one without the process, and in any order beside others, so that several
+	 * are made at a time, before their turn. It may fail then and be called again. NULL: never.
+	 */
+	bool (*opens_apart)(const struct descriptions *all, const struct description *description);
 
 	/* Target, all descriptors are at their numbers: adds calls that tell it of the others. NULL: it knows none. */
 	int (*join)(struct restore *restore, struct description *description,

@@ -413,6 +413,15 @@ static int open_here(struct restore *restore, struct description *description,
 	return r;
 }
 
+static bool opens_apart(const struct descriptions *all, const struct description *description)
+{
+	/* A socket without a connection that comes before it has the port first, be it one that listens. */
+	for (const struct description *at = all->description; at < description; at++)
+		if (at->kind == &kind_inet_socket && at->number < 0 && at->kept < 0)
+			return false;
+	return true;
+}
+
 /* A connection that lacks something would be worse than one that has ended. */
 static void resume(const struct descriptions *all, const struct description *description)
 {
@@ -438,6 +447,7 @@ const struct kind kind_inet_connection = {
 	.whole = whole,
 	.fits = fits,
 	.open = open_here,
+	.opens_apart = opens_apart,
 	.resume = resume,
 	.shared = KIND_SHARE_DESCRIPTION,
 };

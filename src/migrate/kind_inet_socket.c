@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,6 +67,14 @@ static struct socket_body body_of(const struct image_description *image)
 
 	memcpy(&body, image->body, sizeof(body));
 	return body;
+}
+
+static uint16_t port_of(const struct image_description *image)
+{
+	uint16_t port;
+
+	memcpy(&port, image->body + offsetof(struct socket_body, port), sizeof(port));
+	return port;
 }
 
 static struct os_inet_kind kind_in(const struct socket_body *body)
@@ -422,10 +431,12 @@ static bool shares_port(const struct descriptions *all, const struct description
 
 	for (uint32_t i = 0; i < all->count && body.port; i++) {
 		const struct description *at = &all->description[i];
+
+		if (at->kind != description->kind || port_of(&at->image) != body.port)
+			continue;
 		const struct socket_body other = body_of(&at->image);
 
-		if (at->kind == description->kind && other.port == body.port &&
-		    (other.flags ^ body.flags) & SOCKET_REUSES_PORT &&
+		if ((other.flags ^ body.flags) & SOCKET_REUSES_PORT &&
 		    !((other.flags ^ body.flags) & SOCKET_UDP))
 			return true;
 	}
@@ -468,6 +479,15 @@ static int open_here(struct restore *restore, struct description *description,
 		return fd;
 	os_close(fd);
 	return r;
+}
+
+/* Those of UDP that have a port with others get datagrams by the order in which they were bound. */
+static bool opens_apart(const struct descriptions *all, const struct description *description)
+{
+	const uint32_t flags = body_of(&description->image).flags;
+
+	return flags & SOCKET_UDP && !(flags & (SOCKET_REUSES_ADDRESS | SOCKET_REUSES_PORT)) &&
+	       !shares_port(all, description);
 }
 
 /* When all are bound: a port is shared with one that is bound, and not with one that listens. */
@@ -526,6 +546,7 @@ const struct kind kind_inet_socket = {
 	.whole = whole,
 	.fits = fits,
 	.open = open_here,
+	.opens_apart = opens_apart,
 	.join = join,
 	.resume = resume,
 	.shared = KIND_SHARE_DESCRIPTION,

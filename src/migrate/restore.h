@@ -149,6 +149,11 @@ int restore_seal_memory_programs(struct restore *restore, struct refusal *refusa
 int restore_seal_memory_files(struct restore *restore, struct refusal *refusal);
 void restore_deinit(struct restore *restore);
 
+/* restore_ahead.c */
+#define RESTORE_AHEAD_MOST 256u /* descriptors of ours that may be open at a time */
+/* Makes those of so many descriptors, from that index on, as far as their kinds allow it (kind.opens_apart). */
+void restore_open_ahead(struct restore *restore, uint32_t from);
+
 /* restore_files.c */
 /* One that has the descriptors of its parent comes before that. */
 int restore_files(struct restore *restore, struct refusal *refusal);

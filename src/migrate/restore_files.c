@@ -35,7 +35,11 @@ static int open_description(struct restore *restore, struct description *descrip
 			    struct refusal *refusal)
 {
 	bool is_kept = description->kept >= 0;
+	int ahead = description->ahead;
 
+	description->ahead = -1;
+	if (ahead >= 0)
+		return ahead;
 	if (description->number < 0 && !is_kept)
 		return description->kind->open(restore, description, refusal);
 	int fd = is_kept ? os_dup(description->kept)
@@ -236,6 +240,8 @@ int restore_descriptors(struct restore *restore, struct refusal *refusal)
 	if (shell_fd < 0)
 		return shell_fd;
 	for (uint32_t i = 0; i < descriptors->count; i++) {
+		if (i % RESTORE_AHEAD_MOST == 0)
+			restore_open_ahead(restore, i);
 		r = add_descriptor(restore, &descriptors->fd[i], gap, shell_fd, refusal);
 
 		if (r)

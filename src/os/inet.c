@@ -335,6 +335,17 @@ bool os_inet_writes_end(int fd, const struct os_inet *inet)
 	       os_inet_udp_writes_end(inet, (uint32_t)status.st_ino);
 }
 
+/* To look whether it has that owner already costs less than to say so. */
+static int give_owner(int fd, uint32_t uid, uint32_t gid)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) == 0 && status.st_uid == uid &&
+	    (gid == UINT32_MAX || status.st_gid == gid))
+		return 0;
+	return fchown(fd, uid, gid);
+}
+
 int os_inet_new(const struct os_inet_kind *kind)
 {
 	socklen_t bytes = (socklen_t)strnlen(kind->device, sizeof(kind->device));
@@ -345,7 +356,7 @@ int os_inet_new(const struct os_inet_kind *kind)
 	if (fd < 0)
 		return -errno;
 	/* The owner counts where several sockets share a port. */
-	if (fchown(fd, kind->uid, kind->gid) == 0 &&
+	if (give_owner(fd, kind->uid, kind->gid) == 0 &&
 	    (!bytes || setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, kind->device, bytes) == 0))
 		return fd;
 	int r = -errno;
