@@ -54,30 +54,31 @@ void apart_look(struct inventory *inventory, uint32_t index)
 static int by_thing(const void *a, const void *b, void *ctx)
 {
 	const struct thing *thing = ctx;
-	const pid_t *one = a, *other = b;
-	int order = *one == *other ? 0 : os_kcmp(*one, *other, thing->kind);
+	const struct inventory_thread *const *first = a, *const *second = b;
+	pid_t one = (*first)->tid, other = (*second)->tid;
+	int order = one == other ? 0 : os_kcmp(one, other, thing->kind);
 
 	if (order <= 0)
-		return (*one > *other) - (*one < *other);
+		return (one > other) - (one < other);
 	return order == 1 ? -1 : 1;
 }
 
-/* tid: room for all threads. */
-static void find_common(struct inventory *inventory, const struct thing *thing, pid_t *tid)
+/* sorted: room for all threads. */
+static void find_common(struct inventory *inventory, const struct thing *thing,
+			struct inventory_thread **sorted)
 {
 	uint32_t count = 0;
 	pid_t first = 0;
 
 	for (uint32_t i = 1; i < inventory->thread_count; i++)
 		if (first_in(&inventory->thread[i], thing))
-			tid[count++] = inventory->thread[i].tid;
-	qsort_r(tid, count, sizeof(*tid), by_thing, (void *)thing);
+			sorted[count++] = &inventory->thread[i];
+	qsort_r(sorted, count, sizeof(struct inventory_thread *), by_thing, (void *)thing);
 	for (uint32_t i = 0; i < count; i++) {
 		/* The lowest number of those that have one thing is the first of them. */
-		if (i == 0 || os_kcmp(first, tid[i], thing->kind))
-			first = tid[i];
-		*first_of((struct inventory_thread *)inventory_thread(inventory, tid[i]), thing) =
-			first;
+		if (i == 0 || os_kcmp(first, sorted[i]->tid, thing->kind))
+			first = sorted[i]->tid;
+		*first_of(sorted[i], thing) = first;
 	}
 }
 
@@ -120,15 +121,16 @@ int apart_meet(struct inventory *inventory, struct refusal *refusal)
 	apart_clear(inventory);
 	if (!apart_are_any(inventory))
 		return 0;
-	pid_t *tid = calloc(inventory->thread_count, sizeof(*tid));
+	struct inventory_thread **sorted =
+		calloc(inventory->thread_count, sizeof(struct inventory_thread *));
 
-	for (size_t i = 0; tid && i < THINGS; i++)
-		find_common(inventory, &things[i], tid);
+	for (size_t i = 0; sorted && i < THINGS; i++)
+		find_common(inventory, &things[i], sorted);
 	for (uint32_t i = 1; i < inventory->thread_count; i++)
 		count += inventory->thread[i].table == inventory->thread[i].tid;
-	int r = tid ? open_tables(inventory, count) : -ENOMEM;
+	int r = sorted ? open_tables(inventory, count) : -ENOMEM;
 
-	free(tid);
+	free(sorted);
 	return r == 0 ? 0
 		      : refusal_set_errno(refusal, r,
 					  "the descriptor tables of the process's threads cannot "

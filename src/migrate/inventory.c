@@ -114,11 +114,6 @@ const struct inventory_thread *inventory_thread(const struct inventory *inventor
 		       by_tid);
 }
 
-pid_t inventory_task(const struct inventory *inventory)
-{
-	return inventory->stand_in ? inventory->stand_in : inventory->pid;
-}
-
 static int list_threads(struct inventory *inventory)
 {
 	assert(inventory->dir >= 0);

@@ -87,7 +87,10 @@ int inventory_threads(struct inventory *inventory);
 const struct inventory_thread *inventory_thread(const struct inventory *inventory, pid_t tid);
 
 /* The task that has all that belongs to the process: its main thread, or the one that stands in for it. */
-pid_t inventory_task(const struct inventory *inventory);
+static inline pid_t inventory_task(const struct inventory *inventory)
+{
+	return inventory->stand_in ? inventory->stand_in : inventory->pid;
+}
 
 /*
  * The main thread has ended: chooses a thread that lives to stand in for it, with its directory, and lists the threads
