@@ -8,7 +8,7 @@
 
 #define GLANCE_MOST 256u /* at a time, each of which may have a descriptor here */
 
-/* Source: what the kernel tells of a descriptor, and its kind if a row that finds_alone has found it. */
+/* Source: the facts that the kernel tells of a descriptor, and its kind if a row that finds_alone has found it. */
 struct glance {
 	struct kind_seen
 		seen; /* leads to the members below; the socket is closed with the glance */

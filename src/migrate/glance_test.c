@@ -43,7 +43,7 @@ static void test_sockets(void)
 	close(of.dir);
 }
 
-/* What is no socket, and what is not there any more. */
+/* A file, and a descriptor that is not there any more. */
 static void test_others(void)
 {
 	struct glance glance[2];

@@ -20,7 +20,7 @@
 struct restore;
 struct os_status;
 
-/* Source: what the rows that find_alone have found of a descriptor; row NULL: nothing, it is of no such kind. */
+/* Source: the finding of the rows that find_alone; row NULL: the descriptor is of no such kind. */
 struct kind_known {
 	const struct kind *row;
 	struct image_description image; /* kind and body */
@@ -93,8 +93,8 @@ struct kind {
 	int (*find)(const struct kind_seen *seen, struct image_description *image,
 		    struct refusal *refusal);
 	/*
-	 * It finds sockets, by the socket alone and without a change of what is seen, so that several are found at a
-	 * time. Of the rows before it only those of the node's own objects and other such rows take the same sockets.
+	 * It finds sockets, by the socket alone and without a change of the members of kind_seen, so that several are
+	 * found at a time. Only such rows and that of the node's own objects stand before it and take the same ones.
 	 */
 	bool finds_alone;
 

@@ -7,7 +7,7 @@
 #include "os/crew.h"
 #include "os/pid.h"
 
-/* A worker takes its descriptions in ascending order, so that what it refuses first is the lowest of its own. */
+/* A worker takes its descriptions in ascending order, so that its first refusal is that of the lowest. */
 struct worker {
 	struct refusal refusal;
 	uint32_t refused; /* its place; the count: none */

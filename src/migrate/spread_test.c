@@ -53,7 +53,7 @@ static void test_each_once(void)
 	descriptions_free(&descriptions);
 }
 
-/* Whichever is looked at first, the sentence is that of the first one. */
+/* The sentence is that of the first one, in any order of the looks. */
 static void test_the_first_refusal(void)
 {
 	static const struct {

@@ -163,7 +163,7 @@ int os_unix_pair_odd_option(int fd)
 	for (int number = 1; number < OPTIONS_END; number++) {
 		if (is_left_out(number))
 			continue;
-		/* What a fresh socket knows nothing of is known to no other one. */
+		/* An option that a fresh socket does not know is known to no other one. */
 		if (fresh[number].result && fresh[number].error == ENOPROTOOPT)
 			continue;
 		const struct option option = read_option(fd, number);
