@@ -16,11 +16,11 @@
 #include "os/inet_packet.h"
 #include "os/socket.h"
 
-#define LEAVE_SILENTLY (-1) /* TCP_REPAIR_OFF_NO_WP */
-#define LEAVE_ASKING   0    /* TCP_REPAIR_OFF */
-#define SO_BUF_LOCK_AT 72
-#define FILLING_BYTES \
-	(16 << 20) /* room while bytes are put in; as the kernel counts, far more than they are */
+#define LEAVE_SILENTLY	 (-1) /* TCP_REPAIR_OFF_NO_WP */
+#define LEAVE_ASKING	 0    /* TCP_REPAIR_OFF */
+#define SO_BUF_LOCK_AT	 72
+/* Room while bytes are put in: as the kernel counts, more than they are, and it doubles that. */
+#define FILLING_BYTES	 (64 << 20)
 #define OPTION_MSS	 2 /* numbers of TCP's header */
 #define OPTION_SCALE	 3
 #define OPTION_SACK	 4

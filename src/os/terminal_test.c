@@ -17,6 +17,16 @@ static int slave_of(int master, int flags)
 	return ioctl(master, TIOCGPTPEER, flags | O_NOCTTY | O_CLOEXEC);
 }
 
+/* With a number that is free: other programs have terminals meanwhile. */
+static int new_master(void)
+{
+	int master = -EEXIST;
+
+	for (uint32_t number = 0; master == -EEXIST; number++)
+		master = os_terminal_new(root, "/dev/ptmx", number);
+	return master;
+}
+
 static void test_numbers(void)
 {
 	int first = posix_openpt(O_RDWR | O_NOCTTY), second = posix_openpt(O_RDWR | O_NOCTTY);
@@ -46,7 +56,7 @@ static void test_numbers(void)
 
 static void test_state(void)
 {
-	int master = os_terminal_new(root, "/dev/ptmx", 2);
+	int master = new_master();
 	struct os_terminal_state state;
 
 	CHECK_OR_RETURN(master >= 0 && os_terminal_look(master, &state) == 0);
@@ -71,8 +81,8 @@ static void test_state(void)
 
 static void test_pair(void)
 {
-	int master = os_terminal_new(root, "/dev/ptmx", 0);
-	int other = os_terminal_new(root, "/dev/ptmx", 1);
+	int master = new_master();
+	int other = new_master();
 	int slave = os_terminal_slave(master), stranger = os_terminal_slave(other);
 
 	CHECK(os_terminal_is_pair(master, slave) && os_terminal_is_pair(other, stranger));
@@ -85,7 +95,7 @@ static void test_pair(void)
 
 static void test_owner(void)
 {
-	int master = os_terminal_new(root, "/dev/ptmx", 0);
+	int master = new_master();
 	pid_t session = -1, group = -1;
 
 	CHECK(os_terminal_owner(master, &session, &group) == 0 && !session && !group);

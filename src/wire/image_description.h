@@ -65,8 +65,8 @@ struct image_watch {
 };
 
 #define IMAGE_CONTENTS_BYTES_MAX (64u * 1024u) /* in one CONTENTS record */
-#define IMAGE_CONTENTS_MAX \
-	(16u * 1024u * 1024u) /* in one DESCRIPTION, with four bytes for each record */
+/* In one DESCRIPTION, with four bytes for each record. Linux 6.18 lets 32 MiB wait in a connection of TCP (tcp_rmem). */
+#define IMAGE_CONTENTS_MAX	 (64u * 1024u * 1024u)
 
 struct image_fd {
 	int32_t number;
