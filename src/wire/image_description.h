@@ -65,7 +65,7 @@ struct image_watch {
 };
 
 #define IMAGE_CONTENTS_BYTES_MAX (64u * 1024u) /* in one CONTENTS record */
-/* In one DESCRIPTION, with four bytes for each record. Linux 6.18 lets 32 MiB wait in a connection of TCP (tcp_rmem). */
+/* In one DESCRIPTION, with four bytes for each record. Linux 6.18 lets 32 MiB wait in a connection of TCP. */
 #define IMAGE_CONTENTS_MAX	 (64u * 1024u * 1024u)
 
 struct image_fd {
