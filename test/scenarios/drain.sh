@@ -43,7 +43,7 @@ holds() { # EP PATTERN: its process has such a file open
 runs() { [[ $(cat "/proc/$(lpid_of "$1")/comm") == "$2" ]]; } # EP COMM
 begin "each process that stays has a sentence, in the text and in JSON, and a dry run says the same"
 timeout 10 dvs -n 1 run 0 20 -- sh -c 'exec sleep 1000 3<>/proc/sys/kernel/hostname' >/dev/null || fail "run 20"
-timeout 10 dvs -n 1 run 0 21 -- python3 -c 'import socket, time; s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 1); time.sleep(1000)' >/dev/null || fail "run 21"
+timeout 10 dvs -n 1 run 0 21 -- python3 -c 'import socket, time; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)); socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"unread", ("127.0.0.1", 9)); time.sleep(1000)' >/dev/null || fail "run 21"
 timeout 10 dvs -n 1 run 0 22 -- sleep 1000 >/dev/null || fail "run 22"
 until_true 10 holds 20 /proc/sys/kernel/hostname && until_true 10 holds 21 "socket:*" && until_true 10 runs 22 sleep || fail "they do not begin"
 for how in --dry-run ""; do
