@@ -44,10 +44,13 @@ struct binding *source_binding_of(const struct source *d, int i)
 
 struct task *source_root(const struct source *d)
 {
-	struct task *task = task_find(d->moves->tasks, d->lpid);
+	struct task *task = d->moves->tasks->all;
 
 	assert(os_lock_protects());
-	return task && task->managed ? task : NULL;
+	while (task && (!task->managed || task->loading || task->dcid != d->dcid ||
+			task->lpid != d->lpid || task->vpid != d->root))
+		task = task->next;
+	return task;
 }
 
 /* ---- the processes of a tree, as far as they are known without the engine ---- */

@@ -112,6 +112,11 @@ static void test_asked_for_a_child(void)
 	CHECK_EQ(find(), 0);
 	CHECK_EQ(d.fellows, 2);
 	CHECK_EQ(source_mover(&d, 1).p_nr, P_NR);
+	CHECK(source_root(&d) == &task[0]);
+	task[0].ended = true; /* killed while it stood: its log goes along all the same */
+	CHECK(source_root(&d) == &task[0]);
+	task[0].vpid++;
+	CHECK(!source_root(&d));
 	source_begin(&d, &binding[3]);
 	CHECK_EQ(d.lpid, 0);
 }

@@ -84,7 +84,7 @@ int source_mover_at(const struct source *d, int dcid, int p_nr);
 
 /* The process from which that of a binding descends and that was started by dvs run, or itself; NULL. Lock held. */
 struct task *source_root_of(const struct binding *binding);
-/* The entry of the first process, or NULL once it has left or ended; lock held. */
+/* The entry of the first process, also when that has ended; NULL once the entry is gone. Lock held. */
 struct task *source_root(const struct source *d);
 
 /*
