@@ -209,6 +209,15 @@ static void check_unharmed(struct act *act, const struct stage_move *move, const
 	stage_forget(&act->stage, !act->side); /* the news of the end of that one */
 }
 
+static void check_reason(const struct stage_move *move, const char *what)
+{
+	bool named = strstr(move->source.reason, what) || strstr(move->target.reason, what);
+
+	if (!named)
+		printf("  at %s: %s | %s\n", what, move->source.reason, move->target.reason);
+	CHECK(named);
+}
+
 static void test_faults(void)
 {
 	for (size_t i = 0; i < sizeof(carried) / sizeof(carried[0]); i++) {
@@ -223,8 +232,7 @@ static void test_faults(void)
 			move = (struct stage_move){ .stage = &act.stage, .pid = act.pid };
 			stage_move(&move);
 			check_unharmed(&act, &move, fault_name(point));
-			CHECK(strstr(move.source.reason, fault_name(point)) ||
-			      strstr(move.target.reason, fault_name(point)));
+			check_reason(&move, fault_name(point));
 		}
 		unsetenv("DVS_FAULT");
 		if (test_failures)

@@ -31,6 +31,9 @@
 /* ---- in the test ---- */
 
 #define NEWS_KEPT 64
+#define INIT_MS \
+	30000 /* until the init of a side has answered, on a machine that has much else to do */
+
 static struct stage_news kept[STAGE_SIDES][NEWS_KEPT];
 static int kept_count[STAGE_SIDES];
 
@@ -54,7 +57,7 @@ static int ask_init(struct stage *stage, int side, const struct stage_request *r
 	int result = stage_init_send(stage->control[side], request, fds);
 
 	while (result == 0 && news.ended)
-		result = next_news(stage, side, &news, 5000);
+		result = next_news(stage, side, &news, INIT_MS);
 	return result < 0 ? result : news.status;
 }
 
