@@ -46,3 +46,24 @@ enum duty_attach duty_of_attach(bool has_endpoint, bool is_gone)
 		return DUTY_ATTACH_NOTHING;
 	return is_gone ? DUTY_ATTACH_UNBIND : DUTY_ATTACH_TAKE_OVER;
 }
+
+enum plan_event_kind duty_tells(uint8_t effect_kind, bool is_fellow)
+{
+	switch ((enum directory_effect_kind)effect_kind) {
+	case EFFECT_MOVE_STARTED:
+		return PLAN_START_APPLIED;
+	case EFFECT_MOVE_COMMITTED:
+		return PLAN_COMMIT_APPLIED;
+	case EFFECT_MOVE_ROLLED_BACK:
+		return PLAN_ROLLED_BACK_APPLIED;
+	case EFFECT_ENDPOINT_DEAD:
+		return is_fellow ? (enum plan_event_kind)0 : PLAN_ENDPOINT_DEAD;
+	default:
+		return (enum plan_event_kind)0;
+	}
+}
+
+enum plan_event_kind duty_tells_of_end(bool is_fellow)
+{
+	return is_fellow ? PLAN_CANCELLED : PLAN_PROCESS_DIED;
+}

@@ -66,10 +66,25 @@ static void test_attach(void)
 	CHECK_EQ(duty_of_attach(true, true), DUTY_ATTACH_NOTHING);
 }
 
+static void test_the_plan_of_several(void)
+{
+	for (int fellow = 0; fellow < 2; fellow++) {
+		CHECK_EQ(duty_tells(EFFECT_MOVE_STARTED, fellow), PLAN_START_APPLIED);
+		CHECK_EQ(duty_tells(EFFECT_MOVE_COMMITTED, fellow), PLAN_COMMIT_APPLIED);
+		CHECK_EQ(duty_tells(EFFECT_MOVE_ROLLED_BACK, fellow), PLAN_ROLLED_BACK_APPLIED);
+		CHECK_EQ(duty_tells(EFFECT_ENDPOINT_BOUND, fellow), 0);
+	}
+	CHECK_EQ(duty_tells(EFFECT_ENDPOINT_DEAD, false), PLAN_ENDPOINT_DEAD);
+	CHECK_EQ(duty_tells(EFFECT_ENDPOINT_DEAD, true), 0);
+	CHECK_EQ(duty_tells_of_end(false), PLAN_PROCESS_DIED);
+	CHECK_EQ(duty_tells_of_end(true), PLAN_CANCELLED);
+}
+
 int main(void)
 {
 	TEST(test_by_hand);
 	TEST(test_with_a_plan);
 	TEST(test_attach);
+	TEST(test_the_plan_of_several);
 	return test_end();
 }

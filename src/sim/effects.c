@@ -36,10 +36,8 @@ static void endpoint_dead(struct world *w, int node, const struct directory_effe
 	int proc = effect->p_nr - SLOT_BASE;
 	struct copy *copy = &w->node[node].copy[proc];
 
-	if (w->node[node].departure[proc].generation == effect->generation)
-		move_source_event(w, node, proc, PLAN_ENDPOINT_DEAD, 0, effect->move);
-	if (w->node[node].arrival[proc].generation == effect->generation)
-		move_target_event(w, node, proc, PLAN_ENDPOINT_DEAD, 0, effect->move);
+	move_source_hear(w, node, effect);
+	move_target_hear(w, node, effect);
 	daemon_end(w, node, proc, effect->generation);
 	if (copy->program.generation == effect->generation)
 		copy->state = COPY_NONE;
@@ -61,11 +59,6 @@ static void node_down(struct world *w, int node, int down)
 static void do_duty(struct world *w, int node, const struct directory_effect *effect,
 		    enum duty duty)
 {
-	static const enum plan_event_kind told[] = {
-		[EFFECT_MOVE_STARTED] = PLAN_START_APPLIED,
-		[EFFECT_MOVE_COMMITTED] = PLAN_COMMIT_APPLIED,
-		[EFFECT_MOVE_ROLLED_BACK] = PLAN_ROLLED_BACK_APPLIED,
-	};
 	int proc = effect->p_nr - SLOT_BASE;
 
 	switch (duty) {
@@ -78,10 +71,10 @@ static void do_duty(struct world *w, int node, const struct directory_effect *ef
 		by_hand_hand_over(w, node, proc);
 		break;
 	case DUTY_TELL_SOURCE:
-		move_source_event(w, node, proc, told[effect->kind], 0, effect->move);
+		move_source_hear(w, node, effect);
 		break;
 	case DUTY_TELL_TARGET:
-		move_target_event(w, node, proc, told[effect->kind], 0, effect->move);
+		move_target_hear(w, node, effect);
 		break;
 	case DUTY_PROMOTE: /* no backups here */
 		break;

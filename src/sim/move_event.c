@@ -37,6 +37,35 @@ void move_target_event(struct world *w, int node, int proc, enum plan_event_kind
 	tell(&move_arrival(w, node, proc)->worker, &event);
 }
 
+static bool is_of(const struct fellows *fellows, const struct directory_effect *effect)
+{
+	int proc = effect->p_nr - SLOT_BASE;
+
+	return fellows->procs >> proc & 1 && fellows->generation[proc] == effect->generation;
+}
+
+void move_source_hear(struct world *w, int node, const struct directory_effect *effect)
+{
+	for (int lead = 0; lead < w->procs; lead++) {
+		bool is_fellow = effect->p_nr != SLOT_BASE + lead;
+		enum plan_event_kind kind = duty_tells(effect->kind, is_fellow);
+
+		if (kind && is_of(&move_departure(w, node, lead)->fellows, effect))
+			move_source_event(w, node, lead, kind, 0, effect->move);
+	}
+}
+
+void move_target_hear(struct world *w, int node, const struct directory_effect *effect)
+{
+	for (int lead = 0; lead < w->procs; lead++) {
+		bool is_fellow = effect->p_nr != SLOT_BASE + lead;
+		enum plan_event_kind kind = duty_tells(effect->kind, is_fellow);
+
+		if (kind && is_of(&move_arrival(w, node, lead)->fellows, effect))
+			move_target_event(w, node, lead, kind, 0, effect->move);
+	}
+}
+
 struct departure *move_of(struct world *w, int node, int proc)
 {
 	for (int lead = 0; lead < w->procs; lead++) {
@@ -55,10 +84,8 @@ bool move_on_process_died(struct world *w, int node, int proc)
 
 	if (!d)
 		return false;
-	if (d->worker.proc == proc)
-		move_source_event(w, node, proc, PLAN_PROCESS_DIED, 0, 0);
-	else
-		move_source_event(w, node, d->worker.proc, PLAN_CANCELLED, EDVSSRCDIED, 0);
+	move_source_event(w, node, d->worker.proc, duty_tells_of_end(d->worker.proc != proc),
+			  d->worker.proc != proc ? EDVSSRCDIED : 0, 0);
 	return true;
 }
 

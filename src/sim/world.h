@@ -528,6 +528,9 @@ bool process_is_busy(const struct copy *copy);
 bool process_is_at_gate(const struct copy *copy);
 
 /* move_event.c */
+/* An effect on one of those that move: each departure, or arrival, that it has a part in hears of it. */
+void move_source_hear(struct world *w, int node, const struct directory_effect *effect);
+void move_target_hear(struct world *w, int node, const struct directory_effect *effect);
 void move_source_event(struct world *w, int node, int proc, enum plan_event_kind kind, int code,
 		       uint32_t move);
 void move_target_event(struct world *w, int node, int proc, enum plan_event_kind kind, int code,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/result.h"
+#include "core/duty.h"
 #include "dvk.h"
 #include "node/task/output.h"
 #include "node/state/order.h"
@@ -540,10 +541,7 @@ void source_start(struct moves *moves, struct request *request)
 
 /*
  * A commit is told to its proposer, too; but a proposal whose answer was lost with the quorum has none. Each move of
- * that life of the endpoint hears of it; its plan knows whether it is concerned. The effects of one command on those
- * that move come one after another, and by the first of them all have been decided: the plan hears of that before a
- * fellow is anything else for this node. The end of a fellow is none of the plan's endpoint: its move is rolled back
- * by the same command.
+ * that life of the endpoint hears of it; its plan knows whether it is concerned.
  */
 void source_on_effect(struct moves *moves, const struct directory_effect *effect)
 {
@@ -551,9 +549,8 @@ void source_on_effect(struct moves *moves, const struct directory_effect *effect
 	for (struct source *d = moves->sources; d; d = d->next) {
 		int i = source_mover_at(d, effect->dcid, effect->p_nr);
 
-		if (i >= 0 && source_mover(d, i).generation == effect->generation &&
-		    (i == 0 || effect->kind != EFFECT_ENDPOINT_DEAD))
-			worker_hear(&d->worker, effect);
+		if (i >= 0 && source_mover(d, i).generation == effect->generation)
+			worker_hear(&d->worker, effect, i > 0);
 	}
 }
 
@@ -573,8 +570,7 @@ bool source_on_process_died(struct moves *moves, int dcid, int p_nr)
 
 		if (i < 0)
 			continue;
-		worker_tell(&d->worker, i == 0 ? PLAN_PROCESS_DIED : PLAN_CANCELLED, EDVSSRCDIED,
-			    0);
+		worker_tell(&d->worker, duty_tells_of_end(i > 0), EDVSSRCDIED, 0);
 		return d->worker.driver.source.move != 0;
 	}
 	return false;

@@ -384,32 +384,32 @@ void target_start(struct moves *moves, int from, struct secure *secure)
 		finish(a);
 }
 
-/* Whether an effect is of one that arrives. */
-static bool is_of(const struct target *a, const struct directory_effect *effect)
+/* Which of those that arrive that life of the endpoint is, or -1. */
+static int mover_of(const struct target *a, const struct directory_effect *effect)
 {
-	bool found = false;
-
-	for (int i = 0; a->offer.dcid == effect->dcid && i < target_arrivals(a) && !found; i++) {
+	for (int i = 0; a->offer.dcid == effect->dcid && i < target_arrivals(a); i++) {
 		struct move_fellow mover = target_mover(a, i);
 
-		/* The end of a fellow is none of the plan's endpoint: its move is rolled back by the same command. */
-		found = _ENDPOINT_P(mover.endpoint) == effect->p_nr &&
-			mover.generation == effect->generation &&
-			(i == 0 || effect->kind != EFFECT_ENDPOINT_DEAD);
+		if (_ENDPOINT_P(mover.endpoint) == effect->p_nr &&
+		    mover.generation == effect->generation)
+			return i;
 	}
-	return found;
+	return -1;
 }
 
 /*
- * Each move of that life of the endpoint hears of it; its plan knows whether it is concerned, and by the first effect
- * of a command all that move together have been decided. Of a move by hand nothing is here, and nobody hears of it.
+ * Each move of that life of the endpoint hears of it; its plan knows whether it is concerned. Of a move by hand nothing
+ * is here, and nobody hears of it.
  */
 void target_on_effect(struct moves *moves, const struct directory_effect *effect)
 {
 	assert(os_lock_protects());
-	for (struct target *a = moves->targets; a; a = a->next)
-		if (is_of(a, effect))
-			worker_hear(&a->worker, effect);
+	for (struct target *a = moves->targets; a; a = a->next) {
+		int i = mover_of(a, effect);
+
+		if (i >= 0)
+			worker_hear(&a->worker, effect, i > 0);
+	}
 }
 
 void target_on_node_left(struct moves *moves, int left)

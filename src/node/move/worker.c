@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "core/directory.h"
+#include "core/duty.h"
 #include "node/state/fault.h"
 #include "os/clock.h"
 #include "os/lock.h"
@@ -49,18 +50,12 @@ void worker_tell(struct worker *worker, enum plan_event_kind kind, int code, uin
 	worker_wake(worker);
 }
 
-void worker_hear(struct worker *worker, const struct directory_effect *effect)
+void worker_hear(struct worker *worker, const struct directory_effect *effect, bool is_fellow)
 {
-	static const enum plan_event_kind events[] = {
-		[EFFECT_MOVE_STARTED] = PLAN_START_APPLIED,
-		[EFFECT_MOVE_COMMITTED] = PLAN_COMMIT_APPLIED,
-		[EFFECT_MOVE_ROLLED_BACK] = PLAN_ROLLED_BACK_APPLIED,
-		[EFFECT_ENDPOINT_DEAD] = PLAN_ENDPOINT_DEAD,
-	};
+	enum plan_event_kind kind = duty_tells(effect->kind, is_fellow);
 
-	assert(effect->kind < sizeof(events) / sizeof(*events));
-	assert(events[effect->kind]);
-	worker_tell(worker, events[effect->kind], 0, effect->move);
+	if (kind)
+		worker_tell(worker, kind, 0, effect->move);
 }
 
 static void look(void *ctx)

@@ -37,7 +37,7 @@ int worker_start(struct worker *worker);
 /* An event from elsewhere. Before worker_start() too. */
 void worker_tell(struct worker *worker, enum plan_event_kind kind, int code, uint32_t move);
 /* The order has changed the endpoint: the same. */
-void worker_hear(struct worker *worker, const struct directory_effect *effect);
+void worker_hear(struct worker *worker, const struct directory_effect *effect, bool is_fellow);
 void worker_wake(struct worker *worker);
 /* In end(): until somebody wakes it. */
 void worker_wait(struct worker *worker);
