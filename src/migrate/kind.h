@@ -87,7 +87,7 @@ struct kind {
 	 * Source: its check() and write() change their own description alone, look at the bodies of others of their
 	 * kind at most, and ask the process nothing, so that several are done at a time (migrate/spread.h).
 	 */
-	bool is_apart;
+	bool may_spread;
 
 	/* Source: 1 if it is of this kind, with the body filled in; 0 if it is not; or a refusal. */
 	int (*find)(const struct kind_seen *seen, struct image_description *image,
@@ -157,7 +157,7 @@ struct kind {
 	 * Target: whether open() works on this one without the process, and in any order beside others, so that several
 	 * are made at a time, before their turn. It may fail then and be called again. NULL: never.
 	 */
-	bool (*opens_apart)(const struct descriptions *all, const struct description *description);
+	bool (*opens_ahead)(const struct descriptions *all, const struct description *description);
 
 	/* Target, all descriptors are at their numbers: adds calls that tell it of the others. NULL: it knows none. */
 	int (*join)(struct restore *restore, struct description *description,

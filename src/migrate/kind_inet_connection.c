@@ -413,7 +413,7 @@ static int open_here(struct restore *restore, struct description *description,
 	return r;
 }
 
-static bool opens_apart(const struct descriptions *all, const struct description *description)
+static bool opens_ahead(const struct descriptions *all, const struct description *description)
 {
 	/* A socket without a connection that comes before it has the port first, be it one that listens. */
 	for (const struct description *at = all->description; at < description; at++)
@@ -436,7 +436,7 @@ const struct kind kind_inet_connection = {
 	.name = "a TCP connection",
 	.common = "is also open in",
 	.remedy = "",
-	.is_apart = true,
+	.may_spread = true,
 	.find = find,
 	.finds_alone = true,
 	.meet = meet,
@@ -447,7 +447,7 @@ const struct kind kind_inet_connection = {
 	.whole = whole,
 	.fits = fits,
 	.open = open_here,
-	.opens_apart = opens_apart,
+	.opens_ahead = opens_ahead,
 	.resume = resume,
 	.shared = KIND_SHARE_DESCRIPTION,
 };

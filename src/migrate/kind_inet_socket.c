@@ -482,7 +482,7 @@ static int open_here(struct restore *restore, struct description *description,
 }
 
 /* Those of UDP that have a port with others get datagrams by the order in which they were bound. */
-static bool opens_apart(const struct descriptions *all, const struct description *description)
+static bool opens_ahead(const struct descriptions *all, const struct description *description)
 {
 	const uint32_t flags = body_of(&description->image).flags;
 
@@ -537,7 +537,7 @@ const struct kind kind_inet_socket = {
 	.name = "a TCP or UDP socket",
 	.common = "is also open in",
 	.remedy = "",
-	.is_apart = true,
+	.may_spread = true,
 	.find = find,
 	.finds_alone = true,
 	.check = check,
@@ -546,7 +546,7 @@ const struct kind kind_inet_socket = {
 	.whole = whole,
 	.fits = fits,
 	.open = open_here,
-	.opens_apart = opens_apart,
+	.opens_ahead = opens_ahead,
 	.join = join,
 	.resume = resume,
 	.shared = KIND_SHARE_DESCRIPTION,

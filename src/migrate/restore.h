@@ -151,7 +151,7 @@ void restore_deinit(struct restore *restore);
 
 /* restore_ahead.c */
 #define RESTORE_AHEAD_MOST 256u /* descriptors of ours that may be open at a time */
-/* Makes those of so many descriptors, from that index on, as far as their kinds allow it (kind.opens_apart). */
+/* Makes those of so many descriptors, from that index on, as far as their kinds allow it (kind.opens_ahead). */
 void restore_open_ahead(struct restore *restore, uint32_t from);
 
 /* restore_files.c */

@@ -24,7 +24,7 @@ static void make_some(void *ctx, uint32_t worker, uint32_t from, uint32_t to)
 		struct description *description = making->description[i];
 		struct refusal ignored = REFUSAL_NONE;
 
-		if (!description->kind->opens_apart(all, description))
+		if (!description->kind->opens_ahead(all, description))
 			continue;
 		int fd = description->kind->open(making->restore, description, &ignored);
 
@@ -39,7 +39,7 @@ static void add(struct making *making, struct description *description)
 		description->number >= 0 || description->kept >= 0 || description->ahead >= 0;
 
 	assert(making->count < RESTORE_AHEAD_MOST);
-	if (is_made || !description->kind->opens_apart)
+	if (is_made || !description->kind->opens_ahead)
 		return;
 	for (uint32_t i = making->count; i-- > 0;)
 		if (making->description[i] == description)

@@ -29,7 +29,7 @@ static void do_some(void *ctx, uint32_t number, uint32_t from, uint32_t to)
 		struct description *description = &spread->descriptions->description[i];
 
 		assert(description->kind);
-		if (!description->kind->is_apart ||
+		if (!description->kind->may_spread ||
 		    spread->each(spread->ctx, description, &worker->refusal) == 0)
 			continue;
 		assert(worker->refusal.error);
@@ -65,7 +65,7 @@ int spread_do(const struct spread *spread, struct refusal *refusal)
 	for (uint32_t i = 0; i < end && r == 0; i++) {
 		struct description *description = &spread->descriptions->description[i];
 
-		if (!description->kind->is_apart)
+		if (!description->kind->may_spread)
 			r = spread->each(spread->ctx, description, refusal);
 	}
 	if (r == 0 && late.error)

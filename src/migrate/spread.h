@@ -5,7 +5,7 @@
 #include "base/refusal.h"
 #include "migrate/descriptions.h"
 
-/* Source: something that is done with each description; on several CPUs, with those whose kind is_apart. */
+/* Source: something that is done with each description; on several CPUs, with those whose kind may_spread. */
 struct spread {
 	struct descriptions *descriptions;
 	/* 0 or a refusal. */
@@ -15,7 +15,7 @@ struct spread {
 
 /*
  * 0, or the refusal of the first description in their order that is refused; those behind it may have been looked at as
- * well. Those that are apart come first, in no order, and then the others in theirs.
+ * well. Those that may spread come first, in no order, and then the others in theirs.
  */
 int spread_do(const struct spread *spread, struct refusal *refusal);
 

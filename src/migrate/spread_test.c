@@ -26,7 +26,7 @@ static int each(void *ctx, struct description *description, struct refusal *refu
 	return 0;
 }
 
-/* Every third one is of a kind that is not apart. */
+/* Every third one is of a kind that may not spread. */
 static void fill(struct descriptions *descriptions)
 {
 	for (uint32_t id = 1; id <= COUNT; id++) {
