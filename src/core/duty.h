@@ -39,9 +39,9 @@ uint32_t duty_of_move(const struct directory_effect *effect, int self, enum duty
 
 /*
  * The event of a plan for an effect on one that moves by it, or 0: none. is_fellow: it is not the plan's own endpoint.
- * The effects of one command on those that move together come one after another, and by the first of them all have been
- * decided: the plan hears of it before a fellow is anything else for the node, and takes the rest for late ones. The end
- * of a fellow is not that of the plan's endpoint; its move is rolled back by the same command.
+ * The effects of one command on those that move together come one after another, and by the first of them all have
+ * been decided: the plan hears of it before a fellow is anything else for the node, and takes the rest for late ones.
+ * The end of a fellow is not that of the plan's endpoint; its move is rolled back by the same command.
  */
 enum plan_event_kind duty_tells(uint8_t effect_kind, bool is_fellow);
 /* The process of one that moves has ended on the source's node. */

@@ -20,9 +20,9 @@ struct bindings;
 /* One record for each peer that says it copies, by slot. Begin with all zero. */
 struct copiers {
 	struct {
-		uint8_t alibis;	  /* times in a row that it was seen elsewhere meanwhile */
-		uint64_t user_ms; /* that it had run when it was first asked; 0: not asked */
+		uint8_t alibis; /* times in a row that it was seen elsewhere meanwhile */
 		bool left_out;
+		uint64_t user_ms; /* that it had run when it was first asked; 0: not asked */
 	} of[SHM_SLOTS];
 };
 

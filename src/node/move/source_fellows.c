@@ -74,12 +74,12 @@ static bool descends(pid_t pid, pid_t root)
 	return pid == root;
 }
 
-static bool tree_has(const struct tree *tree, pid_t pid)
+static bool is_in_group(const struct tree *tree, pid_t pid)
 {
 	for (int i = 0; i < tree->count && i < CGROUP_OTHERS_MAX; i++)
 		if (tree->pid[i] == pid)
 			return true;
-	return descends(pid, tree->root->lpid);
+	return false;
 }
 
 static bool is_root(const struct task *task, int dcid)
@@ -88,22 +88,38 @@ static bool is_root(const struct task *task, int dcid)
 	       !task->loading;
 }
 
-struct task *source_root_of(const struct binding *binding)
+/* The nearest process above it, or itself, that dvs run has started. */
+static struct task *root_above(const struct tasks *tasks, int dcid, pid_t pid)
 {
-	struct task *task = binding->task;
+	for (; pid > 1; pid = os_parent_of(pid))
+		for (struct task *task = tasks->all; task; task = task->next)
+			if (task->lpid == pid && is_root(task, dcid))
+				return task;
+	return NULL;
+}
+
+/* The one in whose control group it is: an orphan's parent is the init. */
+static struct task *root_of_group(const struct tasks *tasks, int dcid, pid_t pid)
+{
 	struct tree tree;
 
-	assert(os_lock_protects());
-	if (is_root(task, binding->dcid))
-		return task;
-	for (struct task *root = task->tasks->all; root; root = root->next) {
-		if (!is_root(root, binding->dcid))
+	for (struct task *task = tasks->all; task; task = task->next) {
+		if (!is_root(task, dcid))
 			continue;
-		look_at_tree(&tree, root);
-		if (tree_has(&tree, task->tgid))
-			return root;
+		look_at_tree(&tree, task);
+		if (is_in_group(&tree, pid))
+			return task;
 	}
 	return NULL;
+}
+
+struct task *source_root_of(const struct binding *binding)
+{
+	const struct task *task = binding->task;
+	struct task *root = root_above(task->tasks, binding->dcid, task->tgid);
+
+	assert(os_lock_protects());
+	return root ? root : root_of_group(task->tasks, binding->dcid, task->tgid);
 }
 
 /* ---- the fellows ---- */
@@ -171,7 +187,15 @@ static bool engine_has(const void *ctx, pid_t pid)
 
 static bool group_has(const void *ctx, pid_t pid)
 {
-	return tree_has(ctx, pid);
+	const struct tree *tree = ctx;
+
+	return is_in_group(tree, pid) || descends(pid, tree->root->lpid);
+}
+
+/* Started by dvs run for itself, it descends from none that moves. */
+static bool is_other_root(const struct source *d, const struct task *task)
+{
+	return task->managed && task->lpid != d->lpid;
 }
 
 /* Lock held. */
@@ -184,6 +208,7 @@ static int collect(struct source *d, bool (*has)(const void *ctx, pid_t pid), co
 	fellows->count = 0;
 	for (const struct binding *p = d->moves->bindings->all; p && r == 0; p = p->next)
 		if (p != itself && p->role != BINDING_ARRIVING && !p->task->ended &&
+		    !is_other_root(d, p->task) &&
 		    (p->task->tgid == d->lpid || has(ctx, p->task->tgid)))
 			r = add_fellow(d, p, fellows);
 	return r;

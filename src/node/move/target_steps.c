@@ -165,6 +165,14 @@ static bool is_of_this_move(const struct target *a)
 	       _ENDPOINT_P(offer->endpoint) == offer->p_nr;
 }
 
+static int refuse_otherwise(struct target *a, int p_nr)
+{
+	return refusal_set(
+		&a->refusal, EDVSMIGRATE,
+		"what node %d offers is not what the order says of endpoint %d; try again", a->from,
+		p_nr);
+}
+
 /* Lock held. */
 static int check_mover(struct target *a, int i)
 {
@@ -172,11 +180,7 @@ static int check_mover(struct target *a, int i)
 	int p_nr = _ENDPOINT_P(mover.endpoint);
 
 	if (!is_as_ordered(a, &mover))
-		return refusal_set(
-			&a->refusal, EDVSMIGRATE,
-			"what node %d offers is not what the order says of endpoint %d; try "
-			"again",
-			a->from, p_nr);
+		return refuse_otherwise(a, p_nr);
 	if (backup_find(a->moves->bindings, a->offer.dcid, p_nr))
 		return refusal_set(
 			&a->refusal, EDVSSLOTUSED,
@@ -206,11 +210,7 @@ int target_check_offer(struct target *a)
 		r = refusal_set(&a->refusal, EDVSDCNODE, "node %d does not belong to DC %d",
 				a->moves->order->self, offer->dcid);
 	else if (!is_of_this_move(a))
-		r = refusal_set(
-			&a->refusal, EDVSMIGRATE,
-			"what node %d offers is not what the order says of endpoint %d; try "
-			"again",
-			a->from, offer->p_nr);
+		r = refuse_otherwise(a, offer->p_nr);
 	for (int i = 0; i < target_arrivals(a) && r == 0; i++)
 		r = check_mover(a, i);
 	os_lock_release(a->moves->lock);
